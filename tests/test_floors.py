@@ -1,0 +1,136 @@
+"""The floors of the house: a module imports only from floors below its own.
+
+Every import statement in the package is read, also those inside functions. A module that is
+on no floor fails here until someone decides where it belongs.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import reactor
+
+PACKAGE = Path(reactor.__file__).parent
+
+FLOORS = (
+    ("errors", "units", "source", "values"),
+    ("event", "identity", "ring", "criteria"),
+    ("spec", "attributes", "store", "payload"),
+    ("plan",),
+    ("snapshot", "explain"),
+    ("engine",),
+    ("frames", "testing"),
+    ("replay",),
+    ("cli", "gateway", "runners"),
+)
+# The one step on a floor: values reads text as a time with the units beside it.
+STEPS = {("values", "units")}
+FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
+
+# Where a dependency may be imported; what is not listed may be imported anywhere.
+HOMES = {
+    "numpy": {"frames", "replay"},
+    "polars": {"frames", "replay", "cli"},
+    "rich": {"cli"},
+    "sqlglot": {"criteria"},
+    "ruamel": {"spec", "testing", "cli"},
+}
+NEVER = {"duckdb", "pandas", "pyarrow", "scipy", "networkx", "pytest", "hypothesis"}
+
+
+def files() -> Iterator[tuple[str, Path]]:
+    """Yield (dotted name without the leading `reactor.`, path); the package itself is ""."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+FILES = dict(files())
+
+
+def imports(name: str) -> Iterator[tuple[str, int]]:
+    """Yield (dotted name of what is imported, line) for every import statement of the module."""
+    path = FILES[name]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}:{node.lineno}: relative import; write the whole name"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", node.lineno
+
+
+def own(target: str) -> str | None:
+    """Return the module of this package that `target` names or lies in, "" for the front; else None."""
+    parts = target.split(".")
+    if parts[0] != "reactor":
+        return None
+    inside = parts[1:]
+    while inside and ".".join(inside) not in FILES:
+        inside.pop()
+    return ".".join(inside)
+
+
+def test_every_module_is_on_a_floor() -> None:
+    """A new module must be placed; `reactor/__init__.py` is the front door, above them all."""
+    unplaced = {name.split(".")[0] for name in FILES if name} - set(FLOOR_OF)
+    assert unplaced == set()
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name])
+def test_imports_go_down(name: str) -> None:
+    """A module imports from lower floors, or from its own package."""
+    module = name.split(".")[0]
+    for target, line in imports(name):
+        inner = own(target)
+        if inner is None:
+            continue
+        other = inner.split(".")[0]
+        if other == module or (module, other) in STEPS:
+            continue
+        assert other, f"{name}:{line}: imports from the package's front; import from the module itself"
+        assert FLOOR_OF[other] < FLOOR_OF[module], (
+            f"{name}:{line}: {module} (floor {FLOOR_OF[module]}) imports {other} (floor {FLOOR_OF[other]})"
+        )
+
+
+@pytest.mark.parametrize("package", sorted({name.split(".")[0] for name in FILES if "." in name}))
+def test_no_cycles_inside_a_package(package: str) -> None:
+    """The files of a package can be read in an order in which each uses only earlier ones."""
+    members = [name for name in FILES if name.split(".")[0] == package]
+    graph = {
+        name: {inner for target, _ in imports(name) if (inner := own(target)) in members and inner != name}
+        for name in members
+    }
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"import cycle: {' -> '.join(error.args[1])}")
+    assert sorted(order) == sorted(members)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_dependencies_stay_in_their_homes(name: str) -> None:
+    """numpy is for columns, sqlglot for the parser, and what only tests use is never imported."""
+    module = name.split(".")[0]
+    for target, line in imports(name):
+        root = target.split(".")[0]
+        assert root not in NEVER, f"{name}:{line}: {root} is a dependency of the tests only"
+        homes = HOMES.get(root, {module})
+        assert module in homes, f"{name}:{line}: {root} may be imported in {sorted(homes)}"
+
+
+def test_import_reactor_is_light() -> None:
+    """`import reactor` loads neither numpy nor polars nor anything else a live engine can do without."""
+    heavy = ("numpy", "polars", "rich", "pyarrow", "pandas", "duckdb", "scipy")
+    code = f"import sys, reactor; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
