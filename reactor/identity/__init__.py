@@ -1,0 +1,37 @@
+"""Who an event is about: stitching keys, profiles, merges, rids, and the log of changes."""
+
+from reactor.identity.changes import (
+    ABSORBED,
+    CREATED,
+    KEYS,
+    NEWEST,
+    RID,
+    Identifier,
+    Profile,
+    Row,
+    Stitched,
+    identifiers,
+)
+from reactor.identity.forest import BATCH_TIME, Identity
+from reactor.identity.rid import format_rid, parse_rid
+from reactor.identity.validate import MISNAMED, Failure, KeyRule
+
+__all__ = (
+    "ABSORBED",
+    "BATCH_TIME",
+    "CREATED",
+    "KEYS",
+    "MISNAMED",
+    "NEWEST",
+    "RID",
+    "Failure",
+    "Identifier",
+    "Identity",
+    "KeyRule",
+    "Profile",
+    "Row",
+    "Stitched",
+    "format_rid",
+    "identifiers",
+    "parse_rid",
+)
