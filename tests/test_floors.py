@@ -30,8 +30,9 @@ FLOORS = (
     ("replay",),
     ("cli", "gateway", "runners"),
 )
-# The one step on a floor: values reads text as a time with the units beside it.
-STEPS = {("values", "units")}
+# Steps on a floor: values read text as times with the units beside them, and what stands on
+# the floor of the declared model is about that model.
+STEPS = {("values", "units"), ("attributes", "spec"), ("store", "spec"), ("payload", "spec")}
 FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
 
 # Where a dependency may be imported; what is not listed may be imported anywhere.
