@@ -16,6 +16,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FILE_LINES = 600
 FUNCTION_LINES = 60
+# The yardstick of the benchmarks is one loop without calls: that is what makes it a yardstick.
+LONG = {"benchmarks/handwritten.py"}
 
 FOLDERS = ("reactor", "tests", "benchmarks", "docs", ".ci")
 TEXT = {".py", ".md", ".toml", ".yaml", ".yml", ".sh", ".json", ".txt", ""}
@@ -84,7 +86,8 @@ def test_sizes(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.count("\n") <= FILE_LINES
     sizes = {node.name: body_lines(node) for node in functions(ast.parse(text))}
-    assert {name: lines for name, lines in sizes.items() if lines > FUNCTION_LINES} == {}
+    long = {name: lines for name, lines in sizes.items() if lines > FUNCTION_LINES}
+    assert long == {} or name_of(path) in LONG
 
 
 @pytest.mark.parametrize("path", CORE, ids=name_of)
