@@ -1,0 +1,80 @@
+"""The public surface, pinned: a name or a parameter that changes here is a breaking change."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+
+import pytest
+
+import reactor
+from reactor import Config, Reactor
+
+NAMES = (
+    "Audience",
+    "Config",
+    "ConfigError",
+    "EventError",
+    "Offer",
+    "Outcome",
+    "Problem",
+    "Reactor",
+    "ReactorError",
+    "SnapshotError",
+    "simulate",
+)
+
+SIGNATURES = {
+    Reactor: "(config, *, clock=None)",
+    Reactor.load: "(path, *, clock=None)",
+    Reactor.process: "(self, event, *, table=None, now=None, audience='public')",
+    Reactor.process_json: "(self, body, *, table=None, now=None, audience='public')",
+    Reactor.ingest: "(self, event, *, table=None, now=None)",
+    Reactor.evaluate: "(self, event, *, table=None, now=None, audience='public')",
+    Reactor.offers: "(self, keys, *, now=None, audience='public')",
+    Reactor.profile: "(self, keys=None, *, rid=None, now=None)",
+    Reactor.import_batch: "(self, rows, replace=True)",
+    Reactor.stats: "(self)",
+    Reactor.check: "(self)",
+    Config.load: "(path)",
+    Config.parse: "(mapping)",
+    reactor.simulate: "(config, events, *, table=None, batch=None, audience='public', since=None, until=None,"
+    " limit=None, time=None, table_column=None, strict=False, engine='auto')",
+}
+
+
+def test_names() -> None:
+    """The package offers these names, and no others without an underscore but its modules."""
+    assert tuple(sorted(reactor.__all__)) == NAMES
+    assert all(getattr(reactor, name) is not None for name in NAMES)
+    assert set(NAMES) <= set(dir(reactor))
+
+
+@pytest.mark.parametrize("function", SIGNATURES, ids=lambda function: function.__qualname__)
+def test_signatures(function: typing.Any) -> None:
+    """Parameters, their kinds and their defaults; annotations are mypy's business."""
+    signature = inspect.signature(function)
+    bare = [
+        parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()
+    ]
+    assert str(inspect.Signature(bare)) == SIGNATURES[function]
+    assert inspect.getdoc(function)
+
+
+def test_every_public_method_is_pinned() -> None:
+    """A method that is added is added here too."""
+    public = {name for name in vars(Reactor) if not name.startswith("_")}
+    assert public == {function.__name__ for function in SIGNATURES if function.__qualname__.startswith("Reactor.")}
+
+
+def test_errors_derive_from_what_a_caller_expects() -> None:
+    """One base of our own, and the built-in that says the same."""
+    for error in (reactor.ConfigError, reactor.EventError, reactor.SnapshotError):
+        assert issubclass(error, reactor.ReactorError)
+        assert issubclass(error, ValueError)
+
+
+def test_offers_are_typed() -> None:
+    """An offer is a TypedDict, an audience a Literal; the package says that it is typed."""
+    assert typing.is_typeddict(reactor.Offer)
+    assert set(typing.get_args(reactor.Audience)) == {"public", "private"}
