@@ -1,18 +1,19 @@
 """Who an event is about: stitching keys, profiles, merges, rids, and the log of changes."""
 
-from reactor.identity.changes import (
+from reactor.identity.forest import Identity
+from reactor.identity.layout import (
     ABSORBED,
+    BATCH_TIME,
     CREATED,
     KEYS,
     NEWEST,
     RID,
     Identifier,
     Profile,
-    Row,
     Stitched,
     identifiers,
 )
-from reactor.identity.forest import BATCH_TIME, Identity
+from reactor.identity.log import Row
 from reactor.identity.rid import format_rid, parse_rid
 from reactor.identity.validate import MISNAMED, Failure, KeyRule
 

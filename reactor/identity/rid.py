@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Sequence
 from hashlib import blake2b
+from itertools import count
 from typing import Final
 
 _FIXED: Final = 7 << 76 | 2 << 62
@@ -49,18 +50,15 @@ class Mint:
         >>> format_rid(mint.rid(0, "a@example.com", 1_500_000_000_000, {rid}))
         '015d3ef7-9800-7fb6-a335-a08cc0cd497e'
         """
-        rid = self._rid(k, value, time)
-        count = 0
-        while rid in taken:
-            count += 1
-            rid = self._rid(k, f"{value}\0{count}", time)
-        return rid
-
-    def _rid(self, k: int, text: str, time: int) -> int:
         hashing = self._begun[k].copy()
-        hashing.update(text.encode())
+        hashing.update(value.encode())
         bits = int.from_bytes(hashing.digest(), "big") >> 6
-        return time << 80 | _FIXED | bits >> 62 << 64 | bits & _LOW
+        rid = time << 80 | _FIXED | bits >> 62 << 64 | bits & _LOW
+        return self._next_rid(k, value, time, taken) if rid in taken else rid
+
+    def _next_rid(self, k: int, value: str, time: int, taken: Container[int]) -> int:
+        numbered = (self.rid(k, f"{value}\0{number}", time, ()) for number in count(1))
+        return next(rid for rid in numbered if rid not in taken)
 
 
 def format_rid(rid: int) -> str:

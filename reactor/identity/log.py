@@ -1,58 +1,21 @@
-"""What stitching did, and the vendor's log rows about it.
+"""The vendor's log rows about identity.
 
-The rows hold identifiers: they are private data, for the embedder's own log. They are built
-only when someone asks for them, from the little that stitching noted.
+They hold identifiers: they are private data, for the embedder's own log. They are built only
+when someone asks for them, from the little that stitching noted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
+from reactor.identity.layout import RID, Identifier, Stitched, identifiers
 from reactor.identity.rid import format_rid
 from reactor.identity.validate import Failure
 
-# A profile is a flat row. Its header, of which identity owns all but the two times' later changes:
-RID: Final = 0  # int
-CREATED: Final = 1  # ms, the earliest event time
-NEWEST: Final = 2  # ms, the newest event time
-ABSORBED: Final = 3  # None, or {merged-away rid: ms of the merge}
-KEYS: Final = 4  # one slot a key, in config order: None, or {value: ms it was last seen}, in no order
-
-Profile: TypeAlias = list[Any]
-Identifier: TypeAlias = tuple[int, str]  # index of the key, value
 Row: TypeAlias = dict[str, object]
-
-
-class Stitched(msgspec.Struct, frozen=True, gc=False):
-    """What one event, or one batch row, did to the partition.
-
-    profile: the row that now holds its identifiers; None if it had no usable one.
-    new: its identifiers that were on no profile before, in config order; some may be evicted again.
-    merged: the rids of the profiles that the survivor absorbed now, ascending.
-    evicted, evicted_rids: what the ceiling on associations removed, first evicted first.
-    failures: its values that can't be identifiers.
-    founded: the profile is new.
-    """
-
-    profile: Profile | None
-    new: tuple[Identifier, ...] = ()
-    merged: tuple[int, ...] = ()
-    evicted: tuple[Identifier, ...] = ()
-    evicted_rids: tuple[int, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    founded: bool = False
-
-    def __repr__(self) -> str:
-        counts = ", ".join(
-            f"{len(getattr(self, name))} {name}" for name in ("new", "merged", "evicted", "failures")
-        )
-        return f"Stitched({counts})"
-
-
-NOTHING: Final = Stitched(None)
 
 
 class Log:
@@ -128,15 +91,6 @@ class Log:
 
     def _texts(self, pairs: Iterable[Identifier]) -> list[str]:
         return [f"{self._names[k]}:{value}" for k, value in pairs]
-
-
-def identifiers(profile: Profile, keys: int) -> list[Identifier]:
-    """Return the profile's identifiers: by key, in config order, then by value.
-
-    >>> identifiers([1, 0, 0, None, {"b": 5, "a": 6}, None, {"x": 7}], keys=3)
-    [(0, 'a'), (0, 'b'), (2, 'x')]
-    """
-    return [(k, value) for k in range(keys) for value in sorted(profile[KEYS + k] or ())]
 
 
 def _json(value: object) -> str:
