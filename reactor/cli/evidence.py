@@ -1,0 +1,340 @@
+"""What events show about a config: names no event has, filters that nothing passes.
+
+Every filter and pattern is tried on the rows of its table until it matches once; what is
+left at the end matched nothing. So a year of events costs little more than the columns'
+names, unless something is wrong.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+import msgspec
+
+from reactor.cli.console import count_of, progress
+from reactor.cli.inputs import Input, parse_inputs, unknown_table
+from reactor.criteria import Expression, Ref, walk
+from reactor.criteria.tree import Like, Regexp
+from reactor.errors import Problem, did_you_mean
+from reactor.event import nested
+from reactor.frames import BadRow, rows_of
+from reactor.identity.validate import KeyRule, Validator
+from reactor.spec.model import (
+    Attribute,
+    ByKeyEvent,
+    Config,
+    Counter,
+    ListAttribute,
+    Single,
+    Table,
+    Total,
+    Trigger,
+)
+from reactor.spec.node import format_path
+
+# Below this many identifiers one large profile says nothing.
+FEW_IDENTIFIERS = 20
+
+Event = Mapping[str, object]
+
+
+class Probe(msgspec.Struct):
+    """An expression that some event of `table` should satisfy.
+
+    gate: the filter of the key event it is read for; `text`: the pattern, for one inside a filter.
+    """
+
+    path: str
+    table: str
+    expression: Expression
+    gate: Expression | None
+    text: str | None = None
+
+
+def problems_with_events(config: Config, file: str, events: Sequence[str]) -> tuple[Problem, ...]:
+    """Return warnings about the config, seen on the events of these files.
+
+    events: `FILE` or `TABLE=FILE`.
+    Raises CommandError or EventError for files that can't be read.
+    """
+    inputs = parse_inputs(events, config)
+    evidence = Evidence(config)
+    for each in inputs:
+        evidence.add_file(each)
+    return tuple(
+        Problem(path, None, None, message, hint, file) for path, message, hint in evidence.findings()
+    )
+
+
+class Evidence:
+    """What the events seen so far have shown."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.columns: dict[str, set[str]] = defaultdict(set)
+        self.counts: Tally[str] = Tally()
+        self.bad: list[tuple[str, int]] = []
+        self.probes = list(_probes(config))
+        self.valid_keys: set[str] = set()
+        self.present_keys: set[str] = set()
+        self.links = Links()
+        rules = [KeyRule(key.name, key.valid, key.invalid, key.internal) for key in config.keys]
+        self.validator = Validator(rules, config.limits.identifier_bytes)
+
+    def add_file(self, source: Input) -> None:
+        """Look at the events of a file."""
+        keys = [key.name for key in self.config.keys]
+        rows = rows_of(source.file, keys=keys, most_bytes=self.config.limits.event_bytes)
+        name = source.table or ""
+        table = self.config.tables.get(name, Table(name))
+        probes = [probe for probe in self.probes if probe.table == name]
+        with progress(f"Reading {source.file}") as report:
+            for number, row in enumerate(rows.take(range(len(rows)))):
+                if isinstance(row, BadRow):
+                    self.bad.append((source.file, number))
+                else:
+                    self.columns[name].update(row)
+                    self._add(Reader(row, table, self.config.limits.value_bytes), probes)
+                if number % 10_000 == 0:
+                    report(number, len(rows))
+        self.counts[name] += len(rows)
+        self.probes = [probe for probe in self.probes if probe.table != name or probe in probes]
+
+    def _add(self, event: Reader, probes: list[Probe]) -> None:
+        matched = [probe for probe in probes if _passes(probe, event)]
+        for probe in matched:
+            probes.remove(probe)
+        found = []
+        for place, key in enumerate(self.config.keys):
+            value = None if key.internal else event.column(key.name)
+            if value is None:
+                continue
+            self.present_keys.add(key.name)
+            if self.validator.reason(place, value) is None:
+                self.valid_keys.add(key.name)
+                found.append((key.name, str(value)))
+        self.links.join(found)
+
+    def findings(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (path, message, hint)."""
+        yield from self._tables()
+        yield from self._names()
+        yield from self._unmatched()
+        yield from self._identities()
+
+    def _tables(self) -> Iterator[tuple[str, str, str]]:
+        for table in self.counts:
+            remark = unknown_table(table, self.config)
+            if remark:
+                yield "tables", remark, ""
+        for file in dict.fromkeys(file for file, _ in self.bad):
+            numbers = [number for other, number in self.bad if other == file]
+            shown = ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
+            yield "tables", f"{file}: {count_of(len(numbers), 'row')} are no events: {shown}", ""
+
+    def _names(self) -> Iterator[tuple[str, str, str]]:
+        for table, uses in _columns_used(self.config).items():
+            if not self.counts[table]:
+                continue
+            seen = self.columns[table]
+            for column, path in uses.items():
+                if column not in seen:
+                    hint = did_you_mean(column, seen)
+                    yield path, f'no event of {table} has a column "{column}"', hint
+        everywhere = set[str]().union(*self.columns.values())
+        made = {name for table in self.config.tables.values() for name in table.columns}
+        for key in self.config.keys:
+            if self.counts and not key.internal and key.name not in everywhere | made:
+                hint = did_you_mean(key.name, everywhere)
+                yield format_path(("identity", "keys", key.name)), f'no event has a column "{key.name}"', hint
+
+    def _unmatched(self) -> Iterator[tuple[str, str, str]]:
+        silent = {probe.path for probe in self.probes if probe.text is None}
+        for probe in self.probes:
+            if not self.counts[probe.table]:
+                continue
+            if probe.text is None:
+                yield probe.path, f"no event of {probe.table} passes this filter", ""
+            elif probe.path in silent:
+                yield probe.path, f"the pattern '{probe.text}' matches no event of {probe.table}", ""
+
+    def _identities(self) -> Iterator[tuple[str, str, str]]:
+        for key in self.config.keys:
+            if key.name in self.present_keys - self.valid_keys:
+                path = format_path(("identity", "keys", key.name))
+                yield path, "no value in these events is valid for this key", ""
+        total, largest = self.links.sizes()
+        if total >= FEW_IDENTIFIERS and largest * 2 > total:
+            message = f"one profile holds {largest:,} of {total:,} identifiers"
+            yield "identity.keys", message, "is a shared value missing in `invalid`?"
+
+
+class Reader:
+    """Reads names of one event; made columns are made when they are first asked for."""
+
+    def __init__(self, event: Event, table: Table, text_bytes: int) -> None:
+        self.event = event
+        self.table = table
+        self.text_bytes = text_bytes
+        self.made: dict[str, object] = {}
+
+    def __call__(self, ref: Ref) -> object:
+        if ref.path or ref.name not in self.table.columns:
+            return nested(self.event.get(ref.name), ref.path, self.text_bytes)
+        return self.column(ref.name)
+
+    def column(self, name: str) -> object:
+        """Return a column's value, made or not; None where it is absent."""
+        if name not in self.table.columns:
+            return self.event.get(name)
+        if name not in self.made:
+            self.made[name] = walk(self.table.columns[name], self._own)
+        return self.made[name]
+
+    def _own(self, ref: Ref) -> object:
+        return nested(self.event.get(ref.name), ref.path, self.text_bytes)
+
+
+class Links:
+    """Which identifiers are joined: a disjoint-set forest with path halving."""
+
+    def __init__(self) -> None:
+        self.parents: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def join(self, identifiers: Sequence[tuple[str, str]]) -> None:
+        """Join identifiers that were seen together.
+
+        >>> links = Links()
+        >>> links.join([("email", "a"), ("id", "1")]); links.join([("id", "1"), ("id", "2")])
+        >>> links.sizes()
+        (3, 3)
+        """
+        roots = {self._root(identifier) for identifier in identifiers}
+        if len(roots) > 1:
+            first = min(roots)
+            for root in roots:
+                self.parents[root] = first
+
+    def _root(self, identifier: tuple[str, str]) -> tuple[str, str]:
+        parents = self.parents
+        parents.setdefault(identifier, identifier)
+        while parents[identifier] != identifier:
+            parents[identifier] = identifier = parents[parents[identifier]]
+        return identifier
+
+    def sizes(self) -> tuple[int, int]:
+        """Return the number of identifiers, and how many the largest profile holds."""
+        sizes = Tally(map(self._root, list(self.parents)))
+        return sizes.total(), max(sizes.values(), default=0)
+
+
+def _passes(probe: Probe, read: Callable[[Ref], object]) -> bool:
+    if probe.gate is not None and walk(probe.gate, read) is not True:
+        return False
+    return walk(probe.expression, read) is True
+
+
+def _filters(config: Config) -> Iterator[tuple[str, str, Expression, Expression | None]]:
+    """Yield (path, table, filter, the key event's own filter) of all filters over events."""
+    events = config.key_events
+    for event in events.values():
+        if event.where is not None:
+            yield format_path(("key_events", event.name, "where")), event.table, event.where, None
+    for name, attribute in config.attributes.items():
+        for place, triggers in _triggers(attribute).items():
+            for trigger in triggers:
+                if trigger.where is not None:
+                    event = events[trigger.key_event]
+                    path = format_path(("attributes", name, place, event.name))
+                    yield path, event.table, trigger.where, event.where
+    for section in config.sections:
+        path = format_path(("personalizations", section.personalization, "sections", section.name, "where"))
+        for name, where in section.where.items():
+            if name:
+                yield path, events[name].table, where, events[name].where
+            else:
+                yield from ((path, table, where, None) for table in config.tables)
+
+
+def _triggers(attribute: Attribute) -> Mapping[str, tuple[Trigger, ...]]:
+    match attribute:
+        case ListAttribute():
+            return {"on": attribute.on, "delete_on": attribute.delete_on, "clear_on": attribute.clear_on}
+        case Single() | Counter() | Total():
+            return {"on": attribute.on}
+        case _:
+            return {}
+
+
+def _probes(config: Config) -> Iterator[Probe]:
+    for path, table, expression, gate in _filters(config):
+        yield Probe(path, table, expression, gate)
+        patterns = [node for node in _nodes(expression.root) if isinstance(node, Regexp | Like)]
+        if len(patterns) > 1 or (patterns and expression.root is not patterns[0]):
+            for node in patterns:
+                alone = msgspec.structs.replace(expression, root=node)
+                yield Probe(path, table, alone, None, node.pattern)
+
+
+def _nodes(node: object) -> Iterator[object]:
+    if isinstance(node, tuple):
+        for item in node:
+            yield from _nodes(item)
+    elif isinstance(node, msgspec.Struct):
+        yield node
+        for field in node.__struct_fields__:
+            yield from _nodes(getattr(node, field))
+
+
+def _columns_used(config: Config) -> dict[str, dict[str, str]]:
+    """Return the columns that the config reads, by table, each with the first place that reads it."""
+    used: dict[str, dict[str, str]] = {table: {} for table in config.tables}
+    for name, table in config.tables.items():
+        for column, expression in table.columns.items():
+            _note(used[name], expression, format_path(("tables", name, "columns", column)))
+        if table.time not in table.columns:
+            used[name].setdefault(table.time, format_path(("tables", name, "time")))
+    for name, path, expression in _expressions(config):
+        # A made column hides the event's own, but in the expression that makes it.
+        _note(used[name], expression, path, hidden=config.tables[name].columns)
+    return used
+
+
+def _note(used: dict[str, str], expression: Expression, path: str, hidden: Collection[str] = ()) -> None:
+    for ref in expression.refs:
+        if ref.kind == "column" and ref.name not in hidden:
+            used.setdefault(ref.name, path)
+
+
+def _expressions(config: Config) -> Iterator[tuple[str, str, Expression]]:
+    """Yield (table, path, expression) of all that is read of events, but for made columns."""
+    for path, table, expression, _ in _filters(config):
+        yield table, path, expression
+    for name, attribute in config.attributes.items():
+        for field, by_event in _values(attribute):
+            for event, expression in by_event.items():
+                yield config.key_events[event].table, format_path(("attributes", name, *field)), expression
+    for section in config.sections:
+        path = format_path(("personalizations", section.personalization, "sections", section.name))
+        tables = {config.key_events[name].table for name in section.on or ()} or set(config.tables)
+        if len(tables) > 1:  # the column may come with any of them
+            continue
+        for table in tables:
+            for each in (section.when, *section.attributes.values()):
+                if each is not None:
+                    yield table, path, each
+
+
+def _values(attribute: Attribute) -> Iterator[tuple[tuple[str, ...], ByKeyEvent]]:
+    """Yield (where below the attribute, its expression by key event)."""
+    match attribute:
+        case Single():
+            yield ("value",), attribute.value
+        case ListAttribute():
+            yield ("item",), attribute.item
+            for name, by_event in attribute.fields.items():
+                yield ("fields", name), by_event
+        case Counter() | Total():
+            yield ("increment",), attribute.increment or {}

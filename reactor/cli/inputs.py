@@ -1,0 +1,65 @@
+"""Event files on the command line: `FILE` or `TABLE=FILE`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from reactor.cli.console import CommandError
+from reactor.cli.loading import require_file
+from reactor.errors import did_you_mean
+from reactor.frames import endings
+from reactor.spec import Config
+
+HELP = f"event files: {endings()}; TABLE= names the table of a file's events"
+
+
+class Input(NamedTuple):
+    """A file and the table its events belong to; None where nothing was said."""
+
+    file: str
+    table: str | None
+
+
+def add_table(parser: argparse._ActionsContainer) -> None:
+    """Declare the `--table` option."""
+    parser.add_argument("--table", metavar="T", help="the events' table; needed if the config names several")
+
+
+def parse_input(text: str) -> Input:
+    """Split an argument into file and table; a file of that very name wins.
+
+    >>> parse_input("web.orders=orders.csv"), parse_input("orders.csv")
+    (Input(file='orders.csv', table='web.orders'), Input(file='orders.csv', table=None))
+    """
+    table, separator, file = text.partition("=")
+    # A path may hold "=", a table's name before the first folder can't be meant by it.
+    if not separator or not table or "/" in table or Path(text).exists():
+        return Input(text, None)
+    return Input(file, table)
+
+
+def parse_inputs(texts: Sequence[str], config: Config, table: str | None = None) -> list[Input]:
+    """Return the inputs, each with its table, else `table`, else the config's only one.
+
+    Raises CommandError for files that can't be read and for tables that are missing.
+    """
+    fallback = table or (next(iter(config.tables)) if len(config.tables) == 1 else None)
+    inputs = [Input(file, own or fallback) for file, own in map(parse_input, texts)]
+    for file, own in inputs:
+        require_file(file)
+        if own is None:
+            raise CommandError(
+                f"{file}: whose events are these? write TABLE={file}; tables: {', '.join(config.tables)}"
+            )
+    return inputs
+
+
+def unknown_table(table: str, config: Config) -> str | None:
+    """Return a remark if the config does not name the table."""
+    if table in config.tables:
+        return None
+    hint = did_you_mean(table, config.tables)
+    return f'the config has no table "{table}"' + (f" ({hint})" if hint else "")
