@@ -95,6 +95,15 @@ def measure(sides: Sequence[Side], events: int, rounds: int) -> Rounds:
     return Rounds(tuple(side.label for side in sides), events, costs)
 
 
+def line(rounds: Rounds, label: str, to: str) -> str:
+    """Return one line: the cost of an event on both sides, and their ratio."""
+    middle, least, greatest = rounds.ratio(label, to)
+    return (
+        f"{label} {rounds.event_us(label):.2f} us, {to} {rounds.event_us(to):.2f} us an event: "
+        f"{middle:.3f} times ({least:.3f} to {greatest:.3f} in {len(rounds.cpu_ns)} rounds)"
+    )
+
+
 def _round(workers: Sequence[Process]) -> list[int]:
     *_, chunks = (worker.ask("reset")["chunks"] for worker in workers)
     costs = [0] * len(workers)
