@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the checkout, not what is installed
 
-import pairs
+import pairs  # noqa: E402  # after the path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
