@@ -49,6 +49,11 @@ class PandasRows:
             for values in zip(*columns, strict=True):
                 yield {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
+    def select(self, names: Collection[str]) -> PandasRows:
+        """Return the rows with these columns only, of those there are."""
+        places = [place for place, name in enumerate(self._frame.columns) if name in names]
+        return PandasRows(self._frame.iloc[:, places], [self._plain[place] for place in places])
+
 
 def is_missing(value: object) -> bool:
     """Tell whether a value stands for none: None, NaN, or pandas' NaT and NA.

@@ -7,7 +7,7 @@ an absent value; in JSON it is what was sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from reactor.errors import EventError
@@ -45,6 +45,9 @@ class Rows(Protocol):
     def take(self, numbers: Sequence[int]) -> Iterator[Row]:
         """Yield the rows with these numbers, counted from 0, in the order given."""
 
+    def select(self, names: Collection[str]) -> Rows:
+        """Return the same rows with these columns at least; fewer columns are read faster."""
+
 
 class FrameRows:
     """The rows of a polars frame. `bad` holds the rows that are none; the frame has nulls in their place."""
@@ -70,6 +73,10 @@ class FrameRows:
                         name: value for name, value in zip(names, values, strict=True) if value is not None
                     }
 
+    def select(self, names: Collection[str]) -> FrameRows:
+        """Return the rows with these columns only, of those there are."""
+        return FrameRows(self._frame.select(name for name in self._frame.columns if name in names), self._bad)
+
     def _gather(self, numbers: Sequence[int]) -> pl.DataFrame:
         if isinstance(numbers, range) and numbers.step == 1:
             return self._frame.slice(numbers.start, len(numbers))
@@ -92,6 +99,10 @@ class JsonRows:
         for number in numbers:
             yield _row_of(self._texts[number], self._most_bytes)
 
+    def select(self, names: Collection[str]) -> JsonRows:
+        """Return the rows: what is not decoded has no columns to leave out."""
+        return self
+
 
 class MappingRows:
     """Rows given as mappings, or as JSON texts; they are kept, not copied."""
@@ -108,6 +119,10 @@ class MappingRows:
         """Yield rows as given."""
         for number in numbers:
             yield _row_of(self._rows[number], self._most_bytes)
+
+    def select(self, names: Collection[str]) -> MappingRows:
+        """Return the rows: what is not decoded has no columns to leave out."""
+        return self
 
 
 def key_error(name: str, got: str, where: str) -> EventError:

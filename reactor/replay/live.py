@@ -1,0 +1,197 @@
+"""The replay on the live engine: one event after the other, each row made as its event passes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from reactor.engine import Reactor
+from reactor.errors import EventError
+from reactor.identity import format_rid
+from reactor.payload import Outcome
+from reactor.replay.history import History, Planned, Reject
+from reactor.replay.options import Options, Progress
+from reactor.replay.profiles import profiles_frame
+from reactor.replay.tables import TEXTS, TIME, TableBuilder, json_text, part_columns
+from reactor.spec.model import Config
+
+_STEP: Final = 500  # events between two reports of progress
+
+_EVENT: Final[Mapping[str, Any]] = {"event": pl.Int64, "table": pl.String, "time": TIME, "rid": pl.String}
+_OFFERS: Final[Mapping[str, Any]] = {
+    **_EVENT,
+    "personalization": pl.String,
+    "section": pl.String,
+    "redacted": pl.Boolean,
+    "attributes": None,
+    "batch_segments": None,
+}
+_ID_CHANGES: Final[Mapping[str, Any]] = {
+    "event": pl.Int64,
+    "time": pl.Int64,
+    "event_type": pl.String,
+    "reactor_instance_id": pl.String,
+    "profile_change_type": pl.String,
+    "current_rid": pl.String,
+    "current_id_attributes": TEXTS,
+    "key_values": pl.String,
+    "merged_rids": TEXTS,
+    "evicted_ids": pl.String,
+    "td_rt_tracking_id": pl.String,
+}
+
+
+class LivePass:
+    """One pass over a history with a fresh engine; what it found is read when `run` is done.
+
+    engine: nothing has been processed with it yet.
+    attributes: whether to build the table of attributes.
+    profiles: whether to build that of profiles; at_ms: as of then, else after the last event.
+    """
+
+    def __init__(
+        self,
+        engine: Reactor,
+        config: Config,
+        options: Options,
+        *,
+        attributes: bool = False,
+        profiles: bool = False,
+        at_ms: int | None = None,
+    ) -> None:
+        self.engine = engine
+        self.events = 0
+        self.before_since = 0
+        self.without_identifier = 0
+        self.by_table: Counter[str] = Counter()
+        self.failures: Counter[tuple[str, str]] = Counter()
+        self.rejects: list[Reject] = []
+        self.profiles: pl.DataFrame | None = None
+        self._options = options
+        self._at_ms = at_ms
+        self._wants_profiles = profiles
+        self._sections = {section.name: section.personalization for section in config.sections}
+        self._keys = tuple(key.name for key in config.keys)
+        self._offers = TableBuilder(_OFFERS)
+        self._id_changes = TableBuilder(_ID_CHANGES)
+        shown = engine.part_names(options.audience)
+        self._places = [place for place, part in enumerate(engine.part_names()) if part in shown]
+        columns = part_columns([part.name for part in shown], [part.type for part in shown], list(_EVENT))
+        self._attributes = TableBuilder({**_EVENT, **columns}) if attributes else None
+        self._survivors: dict[str, str] = {}
+        self._rids: dict[int, str] = {}
+        self._by_event = False
+
+    def run(self, history: History, progress: Progress | None) -> None:
+        """Process every event of the history."""
+        since_ms = self._options.since_ms
+        at_ms = self._at_ms
+        total = len(history)
+        self._by_event = not history.in_input_order
+        for done, planned in enumerate(history.events()):
+            if progress is not None and done % _STEP == 0:
+                progress(done, total)
+            if at_ms is not None and planned.time_ms > at_ms:
+                self._take_profiles(at_ms)
+                at_ms = None
+            try:
+                if since_ms is not None and planned.time_ms < since_ms:
+                    outcome = self.engine.ingest(planned.event, table=planned.table)
+                    self._note(planned, outcome, silent=True)
+                else:
+                    self._note(planned, self._process(planned), silent=False)
+                continue
+            except EventError as error:
+                refused = EventError(error.path, error.reason)
+            self.rejects.append(history.rejected(planned, refused))
+        if self.profiles is None:
+            self._take_profiles(self._at_ms if self._at_ms is not None else history.last_ms)
+        if progress is not None:
+            progress(total, total)
+
+    @property
+    def offers(self) -> pl.DataFrame:
+        """A row an offer, in input order."""
+        frame = self._offers.finish(by_event=self._by_event)
+        final = {rid: rid and self._survivor(rid) for rid in frame["rid"].unique().to_list()}
+        profile = pl.Series("profile", [final[rid] for rid in frame["rid"].to_list()], dtype=pl.String)
+        return frame.insert_column(frame.columns.index("rid") + 1, profile)
+
+    @property
+    def id_changes(self) -> pl.DataFrame:
+        """The rows about identity, each with its event's number, in input order."""
+        return self._id_changes.finish(by_event=self._by_event)
+
+    @property
+    def attributes(self) -> pl.DataFrame | None:
+        """A row an event, in input order; None unless asked for."""
+        return None if self._attributes is None else self._attributes.finish(by_event=self._by_event)
+
+    def _process(self, planned: Planned) -> Outcome:
+        audience = self._options.audience
+        if self._attributes is None:
+            return self.engine.process(planned.event, table=planned.table, audience=audience)
+        outcome, values = self.engine.process_row(planned.event, planned.table, audience=audience)
+        row = [planned.number, planned.table, planned.time_ms, self._rid(outcome)]
+        row += [values[place] for place in self._places]
+        self._attributes.add(row)
+        return outcome
+
+    def _note(self, planned: Planned, outcome: Outcome, *, silent: bool) -> None:
+        self.events += 1
+        self.before_since += silent
+        self.by_table[planned.table] += 1
+        if outcome.rid_value is None:
+            self.without_identifier += 1
+        if outcome.id_changes:
+            self._note_changes(planned.number, outcome, silent=silent)
+        for failure in outcome.validation_failures:
+            for text in failure["invalid_keys"]:  # type: ignore[attr-defined]
+                pair = msgspec.json.decode(text)
+                self.failures[pair["key"], pair["reason"]] += 1
+        for section, offer in outcome.offers.items():
+            self._offers.add(
+                [
+                    planned.number,
+                    planned.table,
+                    planned.time_ms,
+                    self._rid(outcome),
+                    self._sections[section],
+                    section,
+                    not offer,
+                    offer.get("attributes"),
+                    offer.get("batch_segments"),
+                ]
+            )
+
+    def _note_changes(self, number: int, outcome: Outcome, *, silent: bool) -> None:
+        for row in outcome.id_changes:
+            for merged in row["merged_rids"] or ():  # type: ignore[attr-defined]
+                self._survivors[merged] = str(row["current_rid"])
+            if not silent:
+                values: list[object] = [number, *(row[name] for name in list(_ID_CHANGES)[1:])]
+                tracking = values[-1]
+                values[-1] = tracking if isinstance(tracking, str) else json_text(tracking)
+                self._id_changes.add(values)
+
+    def _take_profiles(self, at_ms: int | None) -> None:
+        if self._wants_profiles:
+            self.profiles = profiles_frame(self.engine, self._keys, self._options.audience, at_ms)
+
+    def _rid(self, outcome: Outcome) -> str | None:
+        value = outcome.rid_value
+        if value is None:
+            return None
+        text = self._rids.get(value)
+        if text is None:
+            text = self._rids[value] = format_rid(value)
+        return text
+
+    def _survivor(self, rid: str) -> str:
+        while rid in self._survivors:
+            rid = self._survivors[rid]
+        return rid

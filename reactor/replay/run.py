@@ -1,0 +1,207 @@
+"""`simulate`, and the replay behind it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reactor.errors import ReactorError, did_you_mean
+from reactor.frames import Source, need
+from reactor.payload import Audience
+from reactor.replay.options import Engine, Events, Options, Progress, Results, moment, options
+from reactor.spec import Config, load_config
+from reactor.spec.model import Table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def simulate(
+    config: str | os.PathLike[str] | Mapping[str, Any] | Config,
+    events: Events,
+    *,
+    table: str | None = None,
+    batch: Source | None = None,
+    audience: Audience = "public",
+    since: object = None,
+    until: object = None,
+    limit: int | None = None,
+    time: str | None = None,
+    table_column: str | None = None,
+    strict: bool = False,
+    engine: Engine = "auto",
+) -> Run:
+    """Replay a history against a config; return what was offered, and more on demand.
+
+    config: a path, a mapping or a Config.
+    events: a file, or several; a polars, pandas or Arrow table; an iterable of mappings; or a
+        mapping of table → any of these. They are sorted by time; ties stay in the order given.
+    table, table_column: the table of events that name none; or the column that names it.
+    batch: rows for `import_batch`, loaded before the first event.
+    since, until: times; events before `since` build state but give no rows, events at or after
+        `until` are not read. limit: the most events, after sorting.
+    time: the time column of all tables, in place of the config's.
+    strict: the first bad row ends the run with an EventError; else it becomes a row of `rejects`.
+    engine: "auto" or "live".
+    Raises ConfigError; EventError for what can't be read; ReactorError for arguments that don't fit.
+
+    >>> config = {
+    ...     "version": 1, "name": "shop",
+    ...     "identity": {"keys": {"id": {}}},
+    ...     "key_events": {"order": "shop.orders"},
+    ...     "personalizations": {"page": {"sections": {"Thanks": {
+    ...         "on": "order", "payload": {"strings": {"message": "Thank you"}}}}}},
+    ... }
+    >>> run = simulate(config, [{"id": "a", "time": 1700000000}, {"id": "b", "time": "soon"}])
+    >>> run.offers["event", "section"].rows(), run.rejects["event", "path"].rows()
+    ([(0, 'Thanks')], [(1, 'time')])
+    """
+    chosen = options(
+        table=table,
+        table_column=table_column,
+        time=time,
+        audience=audience,
+        since=since,
+        until=until,
+        limit=limit,
+        strict=strict,
+        engine=engine,
+    )
+    return Run(Replay(config, events, chosen, batch=batch))
+
+
+class Replay:
+    """A history, read and sorted, that can be replayed any number of times.
+
+    Reading raises as `simulate` does; each pass then starts with a new engine and gives the same.
+    """
+
+    def __init__(
+        self,
+        config: str | os.PathLike[str] | Mapping[str, Any] | Config,
+        events: Events,
+        chosen: Options | None = None,
+        *,
+        batch: Source | None = None,
+    ) -> None:
+        need("polars", "a replay")
+        from reactor.engine import Reactor
+        from reactor.replay.batch import Batch
+        from reactor.replay.history import History, inputs_of
+
+        self.options = chosen or Options()
+        self.config = _retimed(_loaded(config), self.options.time)
+        self._batch = None if batch is None else Batch(batch, self.config, strict=self.options.strict)
+        inputs = inputs_of(events, self.config, self.options)
+        self._history = History(inputs, self.options, Reactor(self.config).event_time, self.config)
+
+    def __len__(self) -> int:
+        """Count the events that will be processed."""
+        return len(self._history)
+
+    def run(
+        self,
+        *,
+        attributes: bool = False,
+        profiles: bool = False,
+        at: object = None,
+        progress: Progress | None = None,
+    ) -> Results:
+        """Replay once.
+
+        attributes, profiles: whether to make these tables; they cost more than the rest.
+        at: the time the profiles are read at, from the events until then; default the last event's.
+        """
+        from reactor.engine import Reactor
+        from reactor.replay.history import rejects_frame
+        from reactor.replay.live import LivePass
+        from reactor.replay.summary import summarize
+
+        engine = Reactor(self.config)
+        report = None if self._batch is None else self._batch.load(engine)
+        at_ms = moment(at, "at")
+        done = LivePass(
+            engine, self.config, self.options, attributes=attributes, profiles=profiles, at_ms=at_ms
+        )
+        done.run(self._history, progress)
+        offers = done.offers
+        batch_rejects = [] if self._batch is None else self._batch.rejects
+        return Results(
+            offers,
+            done.id_changes,
+            rejects_frame([*batch_rejects, *self._history.rejects, *done.rejects]),
+            done.attributes,
+            done.profiles,
+            summarize(self.config, self.options, self._history, done, offers, report),
+        )
+
+    def __repr__(self) -> str:
+        return f"Replay({len(self)} events)"
+
+
+class Run:
+    """What a replay gave: polars frames with the columns of the command's files.
+
+    offers, id_changes and rejects are there at once. `attributes` is made when it is first asked
+    for, and `profiles(at)` every time: each replays the history again, with the same outcome.
+    """
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        results = replay.run()
+        self.offers: pl.DataFrame = results.offers
+        self.id_changes: pl.DataFrame = results.id_changes
+        self.rejects: pl.DataFrame = results.rejects
+        self._summary = results.summary
+        self._attributes: pl.DataFrame | None = None
+
+    @property
+    def attributes(self) -> pl.DataFrame:
+        """A row an event: every part just after it. Replays the history when first asked for."""
+        if self._attributes is None:
+            self._attributes = self._replay.run(attributes=True).attributes
+        assert self._attributes is not None
+        return self._attributes
+
+    def profiles(self, at: object = None) -> pl.DataFrame:
+        """A row a profile, as of `at`: from the events until then, read at that time.
+
+        at: a time; default that of the last event. Replays the history.
+        """
+        found = self._replay.run(profiles=True, at=at).profiles
+        assert found is not None
+        return found
+
+    def section(self, name: str) -> pl.DataFrame:
+        """Return the offers of one section. Raises ReactorError for a name the config does not have."""
+        import polars as pl
+
+        names = [section.name for section in self._replay.config.sections]
+        if name not in names:
+            hint = did_you_mean(name, names) or f"its sections: {', '.join(names)}"
+            raise ReactorError(f'section: the config has no section "{name}" ({hint})')
+        return self.offers.filter(pl.col("section") == name)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the counts of the run, as `--summary` writes them; what was noticed is in `warnings`."""
+        return self._summary
+
+    def __repr__(self) -> str:
+        return f"Run({self._summary['events']} events, {self.offers.height} offers)"
+
+
+def _loaded(config: str | os.PathLike[str] | Mapping[str, Any] | Config) -> Config:
+    return config if isinstance(config, Config) else load_config(config)
+
+
+def _retimed(config: Config, time: str | None) -> Config:
+    """Return the config with another time column for every table."""
+    if time is None:
+        return config
+    tables: dict[str, Table] = {
+        name: msgspec.structs.replace(table, time=time) for name, table in config.tables.items()
+    }
+    return msgspec.structs.replace(config, tables=tables)
