@@ -56,7 +56,7 @@ def _usable_list(values: list[object] | tuple[object, ...], text_bytes: int) -> 
         return None
     result = []
     for value in values:
-        if value is None or (isinstance(value, float) and value - value != 0):
+        if is_missing(value):
             continue
         element = usable_scalar(value, text_bytes)
         if element is None:
@@ -73,6 +73,11 @@ def text_fits(text: str, most_bytes: int) -> bool:
         return len(text) <= most_bytes and len(text.encode()) <= most_bytes
     except UnicodeEncodeError:
         return False
+
+
+def is_missing(value: object) -> bool:
+    """Tell whether a raw value stands for none: NULL, NaN or an infinity."""
+    return value is None or (isinstance(value, float) and value - value != 0)
 
 
 def canonical(number: float) -> int | float | None:
