@@ -84,6 +84,7 @@ class Backfill(msgspec.Struct, frozen=True):
     time: str
 
 
+# `was`, on what keeps state: the former name, whose state a reload keeps under the new one.
 class Single(msgspec.Struct, frozen=True, tag="single"):
     name: str
     on: tuple[Trigger, ...]
@@ -92,6 +93,7 @@ class Single(msgspec.Struct, frozen=True, tag="single"):
     ttl_ms: int | None
     backfill: Backfill | None
     sensitive: bool
+    was: str | None = None
 
 
 class Aggregation(msgspec.Struct, frozen=True):
@@ -114,6 +116,7 @@ class ListAttribute(msgspec.Struct, frozen=True, tag="list"):
     aggregations: Mapping[str, Aggregation]
     delete_on: tuple[Trigger, ...]
     clear_on: tuple[Trigger, ...]
+    was: str | None = None
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -132,6 +135,7 @@ class Counter(msgspec.Struct, frozen=True, tag="counter"):
     increment: ByKeyEvent | None
     decimals: int
     windows: tuple[Window, ...]
+    was: str | None = None
 
 
 class Total(msgspec.Struct, frozen=True, tag="total"):
@@ -144,6 +148,7 @@ class Total(msgspec.Struct, frozen=True, tag="total"):
     discard_ms: int | None
     pane_ms: int
     backfill: Backfill | None
+    was: str | None = None
 
 
 class Imported(msgspec.Struct, frozen=True, tag="imported"):
