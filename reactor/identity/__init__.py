@@ -15,7 +15,7 @@ from reactor.identity.layout import (
 )
 from reactor.identity.log import Row
 from reactor.identity.rid import format_rid, parse_rid
-from reactor.identity.validate import MISNAMED, Failure, KeyRule
+from reactor.identity.validate import MISNAMED, NULL, Failure, KeyRule
 
 __all__ = (
     "ABSORBED",
@@ -24,6 +24,7 @@ __all__ = (
     "KEYS",
     "MISNAMED",
     "NEWEST",
+    "NULL",
     "RID",
     "Failure",
     "Identifier",

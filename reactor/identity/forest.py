@@ -37,9 +37,10 @@ from reactor.identity.layout import (
 )
 from reactor.identity.log import Log, Row
 from reactor.identity.rid import Mint, parse_rid
-from reactor.identity.validate import Failure, KeyRule, Validator
+from reactor.identity.validate import NULL, Failure, KeyRule, Validator
 
 _rid_of = itemgetter(RID)
+_key_of = itemgetter(0)
 _NOTHING = Stitched(None)
 
 # What the first phase finds: a profile that was met, those met beside it (with repetitions), identifiers
@@ -173,11 +174,9 @@ class Identity:
             if seen[value] < time:
                 seen[value] = time
         if not new:
-            return Stitched(profile, (), (), (), (), failures)
+            return Stitched(profile, failures=failures)
         self._attach(profile, new, time)
-        if joined:
-            self._attach(profile, joined, BATCH_TIME)
-        return self._settle(profile, new, (), failures, False)
+        return self._settle(profile, tuple(new), tuple(new), joined, (), failures, False)
 
     def join(self, identifiers: Sequence[Identifier], time: int = BATCH_TIME) -> Stitched | None:
         """Join the identifiers of a batch row into one profile, if any of them is known; else None.
@@ -198,18 +197,20 @@ class Identity:
         """Return what `stitch` would, with a row of its own that nothing points at; change nothing."""
         met, others, known, new, joined, failures = self._look_up(values)
         distinct: list[Profile] = []
+        brought = tuple(new)
         if met is not None:
             distinct = _distinct((met, *others))
+            brought = _brought(distinct[0], known, new)
             row = self._united_copy(distinct, time)
         elif new:
             row = self._new_row(self._mint.rid(*new[0], time, self.rids), time)
         else:
             return Stitched(None, failures=failures)
-        _see(row, known, time)
-        _see(row, new, time)
-        _see(row, joined, BATCH_TIME)
+        for pairs, seen_ms in ((known, time), (new, time), (joined, BATCH_TIME)):
+            _see(row, pairs, seen_ms)
         merged = tuple(map(_rid_of, distinct[1:]))
-        return _stitched(row, new, merged, self._ceiling.evict(row), failures, met is None)
+        evicted = _parted(self._ceiling.evict(row))
+        return Stitched(row, tuple(new), brought, tuple(joined), merged, *evicted, failures, met is None)
 
     def forget(self, profile: Profile) -> tuple[int, int]:
         """Remove a profile, its identifiers and its merged-away rids; return how many of the two.
@@ -271,10 +272,10 @@ class Identity:
                     profile = met
                 elif met is not profile:
                     others = (*others, met)
-            elif (reason := reason_of(k, text or value)) is None:
+            elif (reason := reason_of(k, value)) is None:
                 new.append((k, text))  # type: ignore[arg-type]
             elif not (isinstance(value, float) and value != value):  # NaN is a missing value
-                failures = (*failures, (self._names[k], value, reason))
+                failures = (*failures, (self._names[k], None if value is NULL else value, reason))
         if self.expand is None or not new:
             return profile, others, known, new, (), failures
         met_too = list(others)
@@ -313,7 +314,7 @@ class Identity:
     ) -> Stitched:
         """Found a profile, unless there is nothing to found it on."""
         if not new:
-            return Stitched(None, (), (), (), (), failures) if failures else _NOTHING
+            return Stitched(None, failures=failures) if failures else _NOTHING
         k, value = new[0]
         rid = self._mint.rid(k, value, time, self.rids)
         profile = self._new_row(rid, time)
@@ -323,29 +324,29 @@ class Identity:
         for k, value in new:  # an event has one value a key
             profile[KEYS + k] = {value: time}
             index[k][value] = profile
+        brought = tuple(new)
         if joined:
-            self._attach(profile, joined, BATCH_TIME)
-            return self._settle(profile, new, (), failures, True)
-        return Stitched(profile, tuple(new), (), (), (), failures, True)
+            return self._settle(profile, brought, brought, joined, (), failures, True)
+        return Stitched(profile, brought, brought, (), (), (), (), failures, True)
 
     def _unite(
         self,
         profile: Profile,
         others: Iterable[Profile],
-        known: Iterable[Identifier],
+        known: Sequence[Identifier],
         new: Sequence[Identifier],
         joined: Sequence[Identifier],
         failures: tuple[Failure, ...],
         time: int,
     ) -> Stitched:
         distinct = _distinct((profile, *others))
+        brought = _brought(distinct[0], known, new)
         merged: tuple[int, ...] = ()
         if len(distinct) > 1:
             profile, merged = self._merge(distinct, time)
         _see(profile, known, time)
         self._attach(profile, new, time)
-        self._attach(profile, joined, BATCH_TIME)
-        return self._settle(profile, new, merged, failures, False)
+        return self._settle(profile, tuple(new), brought, joined, merged, failures, False)
 
     def _merge(self, distinct: list[Profile], time: int) -> tuple[Profile, tuple[int, ...]]:
         """Make one profile of several; return its row, and the rids it absorbed.
@@ -353,10 +354,10 @@ class Identity:
         distinct: by rid; the first survives. The survivor's row is laid into the list of the largest
         of them (union by size), where most of its identifiers point already.
         """
-        survivor, *absorbed = distinct
-        row = self._merge_rows(survivor, absorbed)
+        row = self._merge_rows(distinct[0], distinct[1:])
         keeper = max(distinct, key=self._ceiling.count)
-        for slot, entries in enumerate(self._maps, ABSORBED):
+        slot = ABSORBED
+        for entries in self._maps:
             own = keeper[slot]
             for profile in distinct:
                 theirs = profile[slot]
@@ -369,11 +370,13 @@ class Identity:
                 else:
                     own.update(theirs)  # an identifier is on one profile: nothing is overwritten
             row[slot] = own
-        self._head(row, distinct, time)
+            slot += 1
+        merged = _head(row, distinct, time)
         keeper[:] = row
-        for profile in distinct:
-            self.rids[profile[RID]] = keeper
-        merged = tuple([profile[RID] for profile in absorbed])
+        rids = self.rids
+        rids[row[RID]] = keeper
+        for rid in merged:
+            rids[rid] = keeper
         self.profile_count -= len(merged)
         return keeper, merged
 
@@ -383,19 +386,8 @@ class Identity:
         for slot in range(ABSORBED, ABSORBED + len(self._maps)):
             pairs = [profile[slot].items() for profile in distinct if profile[slot]]
             row[slot] = dict(chain.from_iterable(pairs)) or None
-        self._head(row, distinct, time)
+        _head(row, distinct, time)
         return row
-
-    def _head(self, row: Profile, distinct: list[Profile], time: int) -> None:
-        """Write the header of a merged row, but for its keys; its own dict of the absorbed is changed."""
-        row[RID] = distinct[0][RID]
-        row[CREATED] = min([profile[CREATED] for profile in distinct])
-        row[NEWEST] = max([profile[NEWEST] for profile in distinct])
-        if len(distinct) > 1:
-            if row[ABSORBED] is None:
-                row[ABSORBED] = {}
-            for profile in distinct[1:]:
-                row[ABSORBED][profile[RID]] = time
 
     def _attach(self, profile: Profile, pairs: Iterable[Identifier], time: int) -> None:
         index = self.index
@@ -410,21 +402,48 @@ class Identity:
     def _settle(
         self,
         profile: Profile,
-        new: Sequence[Identifier],
+        new: tuple[Identifier, ...],
+        brought: tuple[Identifier, ...],
+        joined: Sequence[Identifier],
         merged: tuple[int, ...],
         failures: tuple[Failure, ...],
         founded: bool,
     ) -> Stitched:
-        """Evict what is too much, and say what was done."""
+        """Attach what batch rows join, evict what is too much, and say what was done."""
+        if joined:
+            self._attach(profile, joined, BATCH_TIME)
         evicted = self._ceiling.evict(profile)
+        if not evicted:
+            return Stitched(profile, new, brought, tuple(joined), merged, (), (), failures, founded)
         for slot, value in evicted:
             del self._maps[slot - ABSORBED][value]
-        return _stitched(profile, new, merged, evicted, failures, founded)
+        return Stitched(profile, new, brought, tuple(joined), merged, *_parted(evicted), failures, founded)
 
 
 def _distinct(profiles: Iterable[Profile]) -> list[Profile]:
     """Return each of the profiles once, oldest first."""
-    return list({profile[RID]: profile for profile in sorted(profiles, key=_rid_of)}.values())
+    ordered = sorted(profiles, key=_rid_of)
+    if len(ordered) == 2 and ordered[0] is not ordered[1]:
+        return ordered
+    return list({profile[RID]: profile for profile in ordered}.values())
+
+
+def _head(row: Profile, distinct: list[Profile], time: int) -> tuple[int, ...]:
+    """Write the header of a merged row but for its keys, adding to its absorbed; return the rids absorbed."""
+    survivor = distinct[0]
+    created, newest = survivor[CREATED], survivor[NEWEST]
+    absorbed = row[ABSORBED] or {}
+    for profile in distinct[1:]:
+        absorbed[profile[RID]] = time
+        if profile[CREATED] < created:
+            created = profile[CREATED]
+        if profile[NEWEST] > newest:
+            newest = profile[NEWEST]
+    row[RID] = survivor[RID]
+    row[CREATED] = created
+    row[NEWEST] = newest
+    row[ABSORBED] = absorbed or None
+    return tuple([profile[RID] for profile in distinct[1:]])
 
 
 def _exact(value: object) -> str | None:
@@ -442,16 +461,22 @@ def _see(profile: Profile, pairs: Iterable[Identifier], time: int) -> None:
             seen[value] = time
 
 
-def _stitched(
-    profile: Profile,
-    new: Sequence[Identifier],
-    merged: tuple[int, ...],
-    evicted: Sequence[Association],
-    failures: tuple[Failure, ...],
-    founded: bool,
-) -> Stitched:
-    if not evicted:
-        return Stitched(profile, tuple(new), merged, (), (), failures, founded)
+def _brought(
+    survivor: Profile, known: Sequence[Identifier], new: Sequence[Identifier]
+) -> tuple[Identifier, ...]:
+    """Return the identifiers that the survivor doesn't hold yet, in config order."""
+    brought = list(new)
+    for pair in known:
+        k, value = pair
+        held = survivor[KEYS + k]
+        if held is None or value not in held:
+            brought.append(pair)
+    if new and len(brought) > 1:
+        brought.sort(key=_key_of)
+    return tuple(brought)
+
+
+def _parted(evicted: Iterable[Association]) -> tuple[tuple[Identifier, ...], tuple[int, ...]]:
+    """Return the evicted identifiers, and the evicted rids."""
     identifiers = [(slot - KEYS, value) for slot, value in evicted if slot != ABSORBED]
-    rids = [value for slot, value in evicted if slot == ABSORBED]
-    return Stitched(profile, tuple(new), merged, tuple(identifiers), tuple(rids), failures, founded)
+    return tuple(identifiers), tuple([value for slot, value in evicted if slot == ABSORBED])

@@ -25,7 +25,9 @@ class Stitched(msgspec.Struct, frozen=True, gc=False):
     """What one event, or one batch row, did to the partition.
 
     profile: the row that now holds its identifiers; None if it had no usable one.
-    new: its identifiers that were on no profile before, in config order; some may be evicted again.
+    new: its identifiers that no profile held before, in config order; some may be evicted again.
+    brought: those that the survivor did not hold before: the new ones, and those of the absorbed.
+    joined: identifiers of batch rows that were attached with them.
     merged: the rids of the profiles that the survivor absorbed now, ascending.
     evicted, evicted_rids: what the ceiling on associations removed, first evicted first.
     failures: its values that can't be identifiers.
@@ -34,6 +36,8 @@ class Stitched(msgspec.Struct, frozen=True, gc=False):
 
     profile: Profile | None
     new: tuple[Identifier, ...] = ()
+    brought: tuple[Identifier, ...] = ()
+    joined: tuple[Identifier, ...] = ()
     merged: tuple[int, ...] = ()
     evicted: tuple[Identifier, ...] = ()
     evicted_rids: tuple[int, ...] = ()
@@ -41,13 +45,8 @@ class Stitched(msgspec.Struct, frozen=True, gc=False):
     founded: bool = False
 
     def __repr__(self) -> str:
-        counts = ", ".join(
-            f"{len(getattr(self, name))} {name}" for name in ("new", "merged", "evicted", "failures")
-        )
-        return f"Stitched({counts})"
-
-
-NOTHING: Final = Stitched(None)
+        names = ("new", "joined", "merged", "evicted", "failures")
+        return f"Stitched({', '.join(f'{len(getattr(self, name))} {name}' for name in names)})"
 
 
 def identifiers(profile: Profile, keys: int) -> list[Identifier]:

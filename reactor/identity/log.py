@@ -34,7 +34,7 @@ class Log:
         Must be called before the profile changes again. [] when nothing changed.
         """
         profile = stitched.profile
-        if profile is None or not (stitched.new or stitched.merged or stitched.evicted):
+        if profile is None or not (stitched.new or stitched.merged):
             return []
 
         def row(change: str, rid: int, **filled: object) -> Row:
@@ -57,7 +57,7 @@ class Log:
             row(
                 "profile_added" if stitched.founded else "profile_updated_by_stitching",
                 profile[RID],
-                current_id_attributes=self._texts(stitched.new),
+                current_id_attributes=self._texts(stitched.brought),
                 key_values=",".join(self._texts(identifiers(profile, len(self._names)))),
                 merged_rids=[format_rid(rid) for rid in stitched.merged],
             )
@@ -67,7 +67,7 @@ class Log:
                 row(
                     "profile_ids_evicted",
                     profile[RID],
-                    current_id_attributes=self._texts(stitched.new),
+                    current_id_attributes=self._texts(stitched.brought),
                     evicted_ids=_json(self._texts(stitched.evicted)),
                 )
             )

@@ -21,6 +21,9 @@ TOO_LONG: Final = "Value is too long."
 NO_MATCH: Final = "Value does not meet the valid_regexp for this key."
 IGNORED: Final = "Value is included in invalid_texts for this key."
 
+# Stands for a column that is there and null: an absent one is no failure, a null one is.
+NULL: Final = object()
+
 # The name of a key as it came, the value as it came, and the reason.
 Failure: TypeAlias = tuple[str, object, str]
 
@@ -63,7 +66,7 @@ class Validator:
         Value is included in invalid_texts for this key.
         """
         if not isinstance(value, str):
-            return NOT_TEXT
+            return EMPTY if value is NULL else NOT_TEXT
         if not value:
             return EMPTY
         if (len(value) > self._limit or not value.isascii()) and not text_fits(value, self._limit):
