@@ -32,6 +32,16 @@ class ReferenceOutcome(msgspec.Struct):
     validation_failures: list[dict[str, object]] = []
 
 
+class ReferenceProfile(msgspec.Struct):
+    """A profile as `profile()` answers it: keys with the value seen last first, and every part."""
+
+    rid: str
+    created: datetime
+    last_seen: datetime
+    keys: dict[str, list[str]]
+    attributes: dict[str, object]
+
+
 class Reference:
     """The brute-force engine. clock: seconds since 1970, read where a call gives no `now`."""
 
@@ -110,7 +120,7 @@ class Reference:
 
     def profile(
         self, keys: Mapping[str, str] | None = None, *, rid: str | None = None, now: object = None
-    ) -> dict[str, object] | None:
+    ) -> ReferenceProfile | None:
         """Return all that is known of a profile, None if there is none."""
         now_ms = read_now(now, self.clock)
         found = (
@@ -123,13 +133,13 @@ class Reference:
         time_ms = max(found.newest, now_ms or 0)
         view = self._view(found, time_ms, None, None)
         names = [key.name for key in self.config.keys]
-        return {
-            "rid": found.rid,
-            "created": to_datetime(found.created),
-            "last_seen": to_datetime(found.newest),
-            "keys": {name: values for name in names if (values := view.key_values(name))},
-            "attributes": {name: self._shown(name, value) for name, value in view.parts().items()},
-        }
+        return ReferenceProfile(
+            rid=found.rid,
+            created=to_datetime(found.created),
+            last_seen=to_datetime(found.newest),
+            keys={name: values for name in names if (values := view.key_values(name))},
+            attributes={name: self._shown(name, value) for name, value in view.parts().items()},
+        )
 
     def import_batch(self, rows: Iterable[Mapping[str, object]], replace: bool = True) -> None:
         """Load batch rows: the whole table, or with replace=False the rows they name."""

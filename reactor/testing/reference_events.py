@@ -12,7 +12,7 @@ import re2
 from reactor.criteria import Expression, Ref, walk
 from reactor.errors import EventError
 from reactor.spec.model import ByKeyEvent, Config, Counter, Key, ListAttribute, Single, Table, Total, Trigger
-from reactor.testing.reference_values import coerce, increment_of, parse_time, usable
+from reactor.testing.reference_values import coerce, increment_of, is_missing, parse_time, usable
 from reactor.units import MAX_TIME_MS
 
 Identifier = tuple[str, str]
@@ -108,7 +108,7 @@ class Event:
         name = self._declared.time
         expression = self._declared.columns.get(name)
         value = self.made.get(name) if expression is not None else self.raw.get(name)
-        if value is None:
+        if value is None or value != value:
             return None
         if expression is not None and expression.type == "timestamp" and isinstance(value, int):
             return in_range(value, name)
@@ -123,8 +123,9 @@ class Event:
         ]
 
     def identity_column(self, name: str) -> object:
-        """Return a column as it came, for validation as an identifier."""
-        return self.made[name] if name in self.made else self.raw.get(name)
+        """Return a column as it came, for validation as an identifier; None for NaN."""
+        value = self.made[name] if name in self.made else self.raw.get(name)
+        return None if isinstance(value, float) and is_missing(value) else value
 
     def identifiers(self) -> tuple[list[Identifier], list[Failure]]:
         """Return the valid identifiers in config order, and the failures."""

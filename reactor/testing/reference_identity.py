@@ -82,8 +82,8 @@ class Profile:
 class Change(msgspec.Struct):
     """What an event or a row changed.
 
-    before: the profile's identifiers after merging, without those that joined now, with the times
-        at which they were last seen before. brought: the event's identifiers that were not on the
+    before: the profile's identifiers after merging, without those that joined now or were evicted,
+        with the times at which they were last seen before. brought: the event's identifiers that were not on the
         survivor. joined: all identifiers that joined now.
     """
 
@@ -150,6 +150,7 @@ class Identity:
         joined = [identifier for identifier in survivor.keys if identifier not in before]
         survivor.history.append(event)
         evicted = self._evict(survivor)
+        before = {identifier: seen for identifier, seen in before.items() if identifier in survivor.keys}
         absorbed = [holder.rid for holder in holders[1:]]
         return Change(survivor, founded, before, brought, joined, absorbed, evicted)
 

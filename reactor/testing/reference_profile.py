@@ -146,7 +146,9 @@ class View:
             return []
         value, time_ms = self.part(backfill.value), self.part(backfill.time)
         assert time_ms is None or isinstance(time_ms, int)
-        return [] if value is None else [Held(value, time_ms)]
+        # What is dated after the reading time is not known yet.
+        known = value is not None and (time_ms is None or time_ms <= self.time_ms)
+        return [Held(value, time_ms)] if known else []
 
     def _items(self, attribute: ListAttribute) -> list[Item]:
         if attribute.name not in self._lists:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from reactor.errors import EventError
 from reactor.spec.model import Config, Imported
 from reactor.testing.reference_events import Identifier, fault
-from reactor.testing.reference_values import coerce, parse_time, usable
+from reactor.testing.reference_values import coerce, is_missing, parse_time, text_of, usable
+from reactor.units import MAX_TIME_MS
 
 
 class Row(NamedTuple):
@@ -32,7 +33,8 @@ class Row(NamedTuple):
         """Return the ids of the batch segments: from a list, or from text with commas."""
         value = self.columns.get("segments")
         parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
-        return [part.strip() for part in parts if isinstance(part, str) and part.strip()]
+        texts = [text for part in parts if (text := text_of(part)) is not None]
+        return [text.strip() for text in texts if text.strip()]
 
 
 def read_row(config: Config, columns: Mapping[str, object]) -> Row | None:
@@ -43,11 +45,13 @@ def read_row(config: Config, columns: Mapping[str, object]) -> Row | None:
         if key.name in columns and fault(key, columns[key.name], config.limits.identifier_bytes) is None
     ]
     lookup = [value for key, value in identifiers if key == config.lookup_key]
-    time = columns.get("time")
-    time_ms = None if time is None else parse_time(time, None)
-    if not lookup or (time is not None and time_ms is None):
+    if not lookup:
         return None
-    return Row(lookup[0], time_ms, identifiers, columns)
+    time = columns.get("time")
+    if is_missing(time) or time == "":
+        return Row(lookup[0], None, identifiers, columns)
+    time_ms = parse_time(time, None)
+    return Row(lookup[0], time_ms, identifiers, columns) if time_ms in range(MAX_TIME_MS + 1) else None
 
 
 def load(config: Config, rows: Iterable[Mapping[str, object]]) -> list[Row]:

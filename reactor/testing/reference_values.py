@@ -54,12 +54,13 @@ def usable(value: object, text_bytes: int) -> object:
     if isinstance(value, list | tuple):
         if len(value) > MOST_ELEMENTS:
             return None
-        elements = [_usable_scalar(element, text_bytes) for element in value if not _is_missing(element)]
+        elements = [_usable_scalar(element, text_bytes) for element in value if not is_missing(element)]
         return None if None in elements else elements
     return _usable_scalar(value, text_bytes)
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
+    """Tell whether a value stands for none: NULL, NaN, an infinity."""
     return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
@@ -178,9 +179,8 @@ def increment_of(value: object, decimals: int) -> int | None:
     number = number_of(value)
     if number is None or not -MOST_INCREMENT <= number <= MOST_INCREMENT:
         return None
-    if isinstance(number, int):
-        return number * 10**decimals
-    return round(number * 10**decimals)
+    scale: int = 10**decimals
+    return number * scale if isinstance(number, int) else round(number * scale)
 
 
 def sum_of(increments: list[int], decimals: int) -> int | float:
