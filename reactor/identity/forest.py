@@ -212,6 +212,15 @@ class Identity:
         evicted = _parted(self._ceiling.evict(row))
         return Stitched(row, tuple(new), brought, tuple(joined), merged, *evicted, failures, met is None)
 
+    def joined(self, profiles: Sequence[Profile]) -> Profile | None:
+        """Return one row that reads as these, oldest first, would if they were joined; None for none.
+
+        The row of several is a new one that nothing points at; it is for reading only.
+        """
+        if len(profiles) < 2:
+            return profiles[0] if profiles else None
+        return self._united_copy(list(profiles), max(profile[NEWEST] for profile in profiles))
+
     def forget(self, profile: Profile) -> tuple[int, int]:
         """Remove a profile, its identifiers and its merged-away rids; return how many of the two.
 

@@ -1,0 +1,30 @@
+"""From the declared model to functions: slots, one update per table, sections, reads.
+
+Everything that can be decided from the config is decided here, once. What is left to do for
+an event is straight-line code over a row.
+"""
+
+from reactor.plan.build import OTHER_TABLE, Bindings, Plan, build
+from reactor.plan.layout import Layout
+from reactor.plan.reads import PartInfo, PartType, parts_of
+from reactor.plan.sections import NOBODY, PRIVATE, PUBLIC
+from reactor.plan.size import profile_bytes
+from reactor.plan.table import ABSENT, CLAMPED, LATE
+
+__all__ = (
+    "ABSENT",
+    "CLAMPED",
+    "LATE",
+    "NOBODY",
+    "OTHER_TABLE",
+    "PRIVATE",
+    "PUBLIC",
+    "Bindings",
+    "Layout",
+    "PartInfo",
+    "PartType",
+    "Plan",
+    "build",
+    "parts_of",
+    "profile_bytes",
+)

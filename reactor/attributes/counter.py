@@ -1,0 +1,169 @@
+"""Counters: exact sums of increments, sliding over a window or total within a discard window.
+
+Both keep a ring of panes (`reactor.ring`); a total that is never discarded keeps one sum.
+Sums are ints in units of 10**-decimals.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Any, Final
+
+from reactor import ring
+from reactor.attributes.kind import INT_BYTES, WIDE_INT_BYTES, Reads, Row, scaled
+from reactor.source import Source
+from reactor.spec.model import Counter, Limits, Total, Window
+
+
+def emit_add(source: Source, part: str, at: int, panes: ring.Panes, weight: str) -> None:
+    """Write the update of a ring; the commonest cases are written out: the newest pane, and the next."""
+    source.add(f"pane = t // {panes.unit_ms}", f"starts = {part}[{at}]")
+    with source.block("if starts and pane >= starts[-1]:"):
+        with source.block("if pane == starts[-1]:"):
+            source.add(f"{part}[{at + 1}][-1] += {weight}")
+        with source.block(f"elif len(starts) < {part}[{at + 2}]:"):
+            source.add("starts.append(pane)", f"sums = {part}[{at + 1}]", f"sums.append(sums[-1] + {weight})")
+        with source.block("else:"):
+            _emit_slow(source, part, at, panes, weight)
+    with source.block("else:"):
+        _emit_slow(source, part, at, panes, weight)
+
+
+def _emit_slow(source: Source, part: str, at: int, panes: ring.Panes, weight: str) -> None:
+    function = source.function(ring.add)
+    source.add(f"{function}({part}, {at}, pane, {weight}, {source.constant(panes)}, newest)")
+
+
+def emit_since(reads: Reads, at: int, low: str) -> str:
+    """Return source of the sum of the panes from `low` on."""
+    bisect = reads.source.function(bisect_left)
+    sums = f"{reads.part}[{at + 1}]"
+    return f"({sums}[-1] - {sums}[{bisect}({reads.part}[{at}], {low})])"
+
+
+def ring_state(row: Row, at: int, panes: ring.Panes, newest_ms: int) -> object:
+    starts, sums = ring.folded(row[at], row[at + 1], panes, newest_ms)
+    if not starts:
+        return None
+    return [starts, [wide(total) for total in sums[1:]]]
+
+
+def wide(number: int) -> int | str:
+    """Return the int, or its text where it is too wide for 64 bits."""
+    return number if -(2**63) <= number < 2**63 else str(number)
+
+
+def ring_bytes(windows: tuple[ring.Window, ...]) -> int:
+    panes = sum(window.window_ms // window.pane_ms + 2 for window in windows)
+    return 20 + panes * (INT_BYTES + WIDE_INT_BYTES)
+
+
+class CounterSlots:
+    """The slots of one sliding counter at `at`, and what is done to them."""
+
+    size: Final = ring.SLOTS
+
+    def __init__(self, attribute: Counter, at: int) -> None:
+        self.attribute = attribute
+        self.at = at
+        self.panes = ring.Panes.of(
+            tuple(ring.Window(window.window_ms, window.pane_ms) for window in attribute.windows)
+        )
+
+    def template(self) -> tuple[object, ...]:
+        return ring.EMPTY
+
+    def emit_update(self, source: Source, part: str, weight: str) -> None:
+        """Write the update by `weight`, source of an int, of an event at `t`."""
+        emit_add(source, part, self.at, self.panes, weight)
+
+    def emit_window(self, reads: Reads, window: Window) -> str:
+        """Return source of the value of one window at the reading time."""
+        low = f"({reads.now} - {window.window_ms}) // {window.pane_ms}"
+        ratio = window.pane_ms // self.panes.unit_ms
+        value = emit_since(reads, self.at, low if ratio == 1 else f"{low} * {ratio}")
+        return value if self.attribute.decimals == 0 else f"({value} / {10**self.attribute.decimals})"
+
+    def merge(self, survivor: Row, absorbed: Row, merged: Row, newest_ms: int) -> None:
+        merged[self.at : self.at + 3] = ring.merge(survivor, absorbed, self.at, self.panes, newest_ms)
+
+    def state(self, row: Row, newest_ms: int) -> object:
+        """Return [pane starts, cumulative sums] as of `newest_ms`, or None."""
+        return ring_state(row, self.at, self.panes, newest_ms)
+
+    def most_bytes(self, limits: Limits) -> int:
+        return ring_bytes(self.panes.windows)
+
+    def check(self, row: Row) -> None:
+        ring.check(row, self.at)
+
+
+def based(row: Row, at: int, low: int, base: Any, base_ms: int | None, now_ms: int, panes: ring.Panes, scale: int) -> float:
+    """Return a total upon an imported base: the base, and the panes that end after its time.
+
+    low: first pane of the discard window. A base without a usable time, or dated after
+    `now_ms`, is absent.
+    """
+    number = scaled(base, scale)
+    if number is None or base_ms is None or base_ms > now_ms:
+        return ring.since(row, at, low) / scale
+    return (number + ring.since(row, at, max(low, base_ms // panes.unit_ms))) / scale
+
+
+class TotalSlots:
+    """The slots of one total counter at `at`, and what is done to them."""
+
+    def __init__(self, attribute: Total, at: int) -> None:
+        self.attribute = attribute
+        self.at = at
+        self.scale = 10**attribute.decimals
+        self.panes: ring.Panes | None = None
+        if attribute.discard_ms is not None:
+            self.panes = ring.Panes.of((ring.Window(attribute.discard_ms, attribute.pane_ms),))
+        self.size: Final = 1 if self.panes is None else ring.SLOTS
+
+    def template(self) -> tuple[object, ...]:
+        return (0,) if self.panes is None else ring.EMPTY
+
+    def emit_update(self, source: Source, part: str, weight: str) -> None:
+        """Write the update by `weight`, source of an int, of an event at `t`."""
+        if self.panes is None:
+            source.add(f"{part}[{self.at}] += {weight}")
+        else:
+            emit_add(source, part, self.at, self.panes, weight)
+
+    def emit_value(self, reads: Reads) -> str:
+        """Return source of the value at the reading time."""
+        backfill = self.attribute.backfill
+        if self.panes is None:
+            value = f"{reads.part}[{self.at}]"
+            return value if self.scale == 1 else f"({value} / {self.scale})"
+        low = f"({reads.now} - {self.attribute.discard_ms}) // {self.attribute.pane_ms}"
+        if backfill is None:
+            value = emit_since(reads, self.at, low)
+            return value if self.scale == 1 else f"({value} / {self.scale})"
+        base = f"{reads.imported(backfill.value)}, {reads.imported(backfill.time)}"
+        panes = reads.source.constant(self.panes)
+        function = reads.source.function(based)
+        return f"{function}({reads.part}, {self.at}, {low}, {base}, {reads.now}, {panes}, {self.scale})"
+
+    def merge(self, survivor: Row, absorbed: Row, merged: Row, newest_ms: int) -> None:
+        if self.panes is None:
+            merged[self.at] = survivor[self.at] + absorbed[self.at]
+        else:
+            merged[self.at : self.at + 3] = ring.merge(survivor, absorbed, self.at, self.panes, newest_ms)
+
+    def state(self, row: Row, newest_ms: int) -> object:
+        """Return [pane starts, cumulative sums] as of `newest_ms`, or the sum, or None."""
+        if self.panes is None:
+            return wide(row[self.at]) or None
+        return ring_state(row, self.at, self.panes, newest_ms)
+
+    def most_bytes(self, limits: Limits) -> int:
+        if self.panes is None:
+            return 64
+        return ring_bytes(self.panes.windows)
+
+    def check(self, row: Row) -> None:
+        if self.panes is not None:
+            ring.check(row, self.at)

@@ -1,0 +1,103 @@
+"""List attributes: the newest items, each for a time, read through aggregations only."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reactor.attributes import items
+from reactor.attributes.items import HIDDEN, ITEM, MEMORY, Shape
+from reactor.attributes.kind import INT_BYTES, Reads, Row, scalar_bytes
+from reactor.attributes.single import NEVER
+from reactor.source import Source
+from reactor.spec.model import Aggregation, Limits, ListAttribute
+
+
+class ListSlots:
+    """The slots of one list at `at`, and what is done to them."""
+
+    def __init__(self, attribute: ListAttribute, at: int) -> None:
+        self.attribute = attribute
+        self.at = at
+        self.columns = ["item", *attribute.fields]
+        self.shape = Shape(at, len(self.columns), attribute.max_items, attribute.ttl_ms, attribute.unique)
+        self.size: Final = ITEM + len(self.columns)
+
+    def template(self) -> tuple[object, ...]:
+        return ((), None, None, *((),) * len(self.columns))
+
+    def emit_update(self, source: Source, part: str, item: str, fields: list[str], dropped: str) -> None:
+        """Write the update by `item`, a local that is not None, of an event at `t`.
+
+        The commonest case is written out: a scalar text, in time order, below capacity, no
+        clear or delete remembered. `dropped`: source of the count of items capacity dropped.
+        """
+        at, shape = self.at, source.constant(self.shape)
+        fresh = f" and {item} not in {part}[{at + ITEM}]" if self.attribute.unique else ""
+        source.add(f"times = {part}[{at}]")
+        header = (
+            f"if times and t >= times[-1] and len(times) < {self.attribute.max_items}"
+            f" and {item}.__class__ is str and {part}[{at + MEMORY}] is None{fresh}:"
+        )
+        with source.block(header):
+            source.add("times.append(t)")
+            for column, value in enumerate([item, *fields], at + ITEM):
+                source.add(f"{part}[{column}].append({value})")
+        with source.block("else:"):
+            values = "".join(f"{field}, " for field in fields)
+            function = source.function(items.add)
+            source.add(f"{dropped} += {function}({part}, {shape}, t, {item}, ({values}), newest)")
+
+    def emit_delete(self, source: Source, part: str, item: str) -> None:
+        source.add(f"{source.function(items.delete)}({part}, {source.constant(self.shape)}, t, {item})")
+
+    def emit_clear(self, source: Source, part: str) -> None:
+        source.add(f"{source.function(items.clear)}({part}, {source.constant(self.shape)}, t)")
+
+    def emit_aggregation(self, reads: Reads, aggregation: Aggregation) -> str:
+        """Return source of an aggregation at the reading time."""
+        function = reads.source.function(items.AGGREGATIONS[aggregation.kind])
+        column = ITEM + self.columns.index(aggregation.column)
+        low = f"{reads.now} - {self.attribute.ttl_ms}"
+        return f"{function}({reads.part}, {self.at}, {column}, {low})"
+
+    def merge(self, survivor: Row, absorbed: Row, merged: Row, newest_ms: int) -> None:
+        items.merge(survivor, absorbed, merged, self.shape)
+
+    def state(self, row: Row, newest_ms: int) -> object:
+        """Return [times, hidden or None, clear or None, deletes, columns] as of `newest_ms`, or None."""
+        at, low = self.at, newest_ms - self.attribute.ttl_ms
+        start = sum(time <= low for time in row[at])
+        hidden = row[at + HIDDEN] and row[at + HIDDEN][start:]
+        clear, deletes = row[at + MEMORY] or (NEVER, {})
+        # A clear or delete that is older than the TTL can't reach an item that is not expired.
+        kept = [
+            [key[0] if key.__class__ is tuple else key, time] for key, time in deletes.items() if time > low
+        ]
+        kept.sort(key=lambda entry: entry[1])
+        if start == len(row[at]) and clear <= low and not kept:
+            return None
+        columns = [list(row[at + ITEM + c][start:]) for c in range(len(self.columns))]
+        is_any_hidden = hidden if hidden and any(hidden) else None
+        return [list(row[at][start:]), is_any_hidden, clear if clear > low else None, kept, columns]
+
+    def most_bytes(self, limits: Limits) -> int:
+        item = scalar_bytes(limits)
+        # All fields of an item came in one event, which has a size of its own.
+        fields = min(limits.event_bytes * 5, len(self.attribute.fields) * (1000 * item + 5))
+        one = INT_BYTES + 1 + item + fields
+        memory = (item + INT_BYTES + 1) if self.attribute.delete_on else 0
+        return 40 + 5 * len(self.columns) + self.attribute.max_items * (one + memory)
+
+    def check(self, row: Row) -> None:
+        at = self.at
+        times = row[at]
+        columns = [row[at + ITEM + c] for c in range(len(self.columns))]
+        assert all(len(column) == len(times) for column in columns)
+        assert len(times) <= self.attribute.max_items
+        assert all(a <= b for a, b in zip(times, times[1:], strict=False))
+        assert row[at + HIDDEN] is None or len(row[at + HIDDEN]) == len(times)
+        if self.attribute.unique:
+            assert len({items.value_key(value) for value in columns[0]}) == len(times)
+        if row[at + MEMORY] is not None:
+            assert len(row[at + MEMORY][1]) <= self.attribute.max_items
+            assert not times or times[0] > row[at + MEMORY][0]

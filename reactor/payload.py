@@ -1,0 +1,86 @@
+"""What goes out: offers, and the values in them as JSON knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Literal, TypeAlias, TypedDict
+
+import msgspec
+
+from reactor.identity import Row, format_rid
+from reactor.units import format_time, to_datetime
+from reactor.values import canonical
+
+Audience: TypeAlias = Literal["public", "private"]
+
+
+class Segment(TypedDict):
+    """A batch segment the profile is in."""
+
+    id: str
+
+
+class Offer(TypedDict, total=False):
+    """What a matching section contributes. A redacted one is empty."""
+
+    attributes: dict[str, Any]
+    batch_segments: list[Segment] | None
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=True):
+    """The answer to one event or read.
+
+    offers: section name → offer, in config order.
+    rid_value, now_ms: the profile's rid as an int, and the reading time; see `rid` and `now`.
+    id_changes, validation_failures: rows for the embedder's own log. They hold identifiers: they
+        are in neither `json()` nor `repr()`.
+    """
+
+    offers: dict[str, Offer]
+    rid_value: int | None
+    now_ms: int | None
+    id_changes: list[Row]
+    validation_failures: list[Row]
+
+    @property
+    def rid(self) -> str | None:
+        """The profile's stable id; None for an event without a usable identifier."""
+        return None if self.rid_value is None else format_rid(self.rid_value)
+
+    @property
+    def now(self) -> datetime | None:
+        """The reading time in UTC; None for a read of nobody without `now`."""
+        return None if self.now_ms is None else to_datetime(self.now_ms)
+
+    def json(self) -> bytes:
+        """Return the response body: `{"offers": {...}}`."""
+        return _encode({"offers": self.offers})
+
+    def __repr__(self) -> str:
+        return f"Outcome({len(self.offers)} offers)"
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def number_out(value: Any) -> Any:
+    """Return a number in its one form: a whole one below 2^53 as an int. NULL stays None."""
+    return value if value is None or value.__class__ is int else canonical(value)
+
+
+def time_out(time_ms: int | None) -> str | None:
+    """Return a timestamp as `YYYY-MM-DDTHH:MM:SS.mmmZ`. NULL stays None."""
+    return None if time_ms is None else format_time(time_ms)
+
+
+def value_out(value: Any) -> Any:
+    """Return a value that may be a list as one that shares nothing with the profile."""
+    if value.__class__ is list:
+        return [value_out(element) for element in value]
+    return value
+
+
+def segments_out(ids: Iterable[str], held: frozenset[str]) -> list[Segment]:
+    """Return the segments among `ids` that the profile is in, in their order."""
+    return [{"id": each} for each in ids if each in held]

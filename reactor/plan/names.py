@@ -1,0 +1,310 @@
+"""Names of the config as names of generated code.
+
+`Scribe` writes one generated function: it knows which local holds which column, how every
+name of the profile is read, and what has been read already. A read that is used in several
+places, and every computed attribute, is done at most once: its local starts as UNSET and is
+filled where it is first needed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from reactor.attributes.counter import CounterSlots, TotalSlots
+from reactor.attributes.kind import Reads
+from reactor.attributes.lists import ListSlots
+from reactor.attributes.single import SingleSlots
+from reactor.criteria import Expression, Ref, emit_condition, emit_value
+from reactor.event import nested
+from reactor.identity import KEYS
+from reactor.plan.layout import Layout
+from reactor.source import Source
+from reactor.spec.model import Attribute, Computed, Imported, Table
+from reactor.units import format_time
+from reactor.values import text_fits, usable, usable_scalar
+
+UNSET: Final = type("Unset", (), {"__repr__": lambda self: "UNSET", "__slots__": ()})()
+
+
+def without(seen: dict[str, int] | None, new: frozenset[str]) -> list[str] | None:
+    """Return the values of a key but those first seen in this event, None if there are none."""
+    return [value for value in seen or () if value not in new] or None
+
+
+def as_untyped_time(time_ms: int | None) -> str | None:
+    """Return a made timestamp as text, for places that take the column for an untyped one."""
+    return None if time_ms is None else format_time(time_ms)
+
+
+class Scribe:
+    """Writes names into one function. It is the `Names` that criteria are emitted with.
+
+    table: whose columns a bare name means; None for a read without an event, when every column
+        is NULL. has_before: whether the function reads profiles before they change; else
+        `before.X` is X.
+    """
+
+    def __init__(self, source: Source, layout: Layout, table: Table | None, *, has_before: bool) -> None:
+        self.source = source
+        self.layout = layout
+        self.table = table
+        self.has_before = has_before
+        self.raw: dict[tuple[str, tuple[str, ...]], str] = {}
+        self.made: dict[str, str] = {}
+        self.parts: set[int] = set()
+        self.new_keys: set[int] = set()
+        self.uses: Tally[tuple[str, bool]] = Tally()
+        self._memo: dict[tuple[str, bool], str] = {}
+        self._texts: dict[str, str] = {}
+        self._prepared: set[tuple[str, bool]] = set()
+        self._before = False
+        self.constant = source.constant
+        self.function = source.function
+        self.temp = source.temp
+
+    # What criteria ask
+
+    def read(self, ref: Ref) -> str:
+        """Return source of what a name yields."""
+        if ref.kind == "column":
+            return self._column(ref)
+        if ref.kind == "now":
+            return "now"
+        before = self.is_before(ref)
+        if ref.kind == "segment":
+            batch = self._memo[("", before)]
+            return f"({self.constant(ref.name)} in {batch}[{self.layout.segments_at}])"
+        local = self._memo.get((ref.name, before))
+        return local if local is not None else self._profile_read(ref.name, before)
+
+    def is_before(self, ref: Ref) -> bool:
+        """Tell whether a name is to be read as it was before the event."""
+        return self.has_before and (ref.before or self._before)
+
+    def condition(self, expression: Expression | None) -> str:
+        """Return source that is truthy if the condition holds; an absent one always does."""
+        return "True" if expression is None else emit_condition(expression, self)
+
+    def value(self, expression: Expression) -> str:
+        """Return source of the expression's value, or None."""
+        return emit_value(expression, self)
+
+    # Columns
+
+    def _column(self, ref: Ref) -> str:
+        if self.table is None:
+            return "None"
+        made = None if ref.path else self.table.columns.get(ref.name)
+        if made is None:
+            return self.raw_column(ref.name, ref.path)
+        local = self.made_column(ref.name)
+        if made.type == "timestamp" and ref.type == "untyped":
+            return f"{self.function(as_untyped_time)}({local})"
+        return local
+
+    def made_column(self, name: str) -> str:
+        """Return the local that holds a made column."""
+        return self.made.setdefault(name, f"d{len(self.made)}")
+
+    def table_columns(self) -> Mapping[str, Expression]:
+        """Return the made columns of the table."""
+        return {} if self.table is None else self.table.columns
+
+    def raw_column(self, name: str, path: tuple[str, ...] = ()) -> str:
+        """Return the local that holds one of the event's own columns, or a field of an object in it."""
+        return self.raw.setdefault((name, path), f"c{len(self.raw)}")
+
+    def write_columns(self, text_bytes: int) -> None:
+        """Write the reading of every column named so far, as usable values; made columns last."""
+        assert self.table is not None
+        with self.source.aside() as made_lines:
+            for name, local in self.made.items():
+                self._write_made(self.table.columns[name], local, text_bytes)
+        for (name, path), local in self.raw.items():
+            self._write_raw(name, path, local, text_bytes)
+        self.source.add(*made_lines)
+
+    def _write_made(self, expression: Expression, local: str, text_bytes: int) -> None:
+        source = self.source
+        source.add(f"{local} = {emit_value(expression, _OwnColumns(self))}")
+        if expression.type == "string":
+            fits = f"{source.function(text_fits)}({local}, {text_bytes})"
+            source.add(f"if {local} is not None and not {fits}: {local} = None")
+        elif expression.type not in ("number", "boolean", "timestamp"):
+            source.add(f"{local} = {source.function(usable)}({local}, {text_bytes})")
+
+    def _write_raw(self, name: str, path: tuple[str, ...], local: str, text_bytes: int) -> None:
+        source, get = self.source, f"get({self.constant(name)})"
+        if path:
+            source.add(f"{local} = {source.function(nested)}({get}, {self.constant(path)}, {text_bytes})")
+            return
+        source.add(f"{local} = {get}")
+        with source.block(f"if {local}.__class__ is str:"):
+            with source.block(f"if not ({local}.isascii() and len({local}) <= {text_bytes}):"):
+                source.add(f"{local} = {source.function(usable_scalar)}({local}, {text_bytes})")
+        with source.block(f"elif {local} is not None:"):
+            source.add(f"{local} = {source.function(usable)}({local}, {text_bytes})")
+
+    # The profile
+
+    def _profile_read(self, name: str, before: bool) -> str:
+        key = self.layout.key_slot.get(name)
+        if key is not None:
+            if before:
+                return f"{self.function(without)}(p[{key}], {self._new(key)})"
+            return f"(p[{key}] or None)"
+        base, _, sub = name.partition(".")
+        attribute = self.layout.config.attributes[base]
+        batch = self._memo.get(("", before), "batch")
+        if isinstance(attribute, Imported):
+            return f"{batch}[{self.layout.imported[base]}]"
+        slots, part = self.layout.slots[base], self.layout.part_of[base]
+        self.parts.add(part)
+        imported = self.layout.imported
+        reads = Reads(self.source, f"p{part}", "now", lambda column: f"{batch}[{imported[column]}]")
+        return _emit_part(slots, sub, reads)
+
+    def use(self, expressions: Iterable[Expression]) -> None:
+        """Count the uses of every name in expressions that will be written later."""
+        for expression in expressions:
+            for ref in expression.refs:
+                if ref.kind != "column" and ref.kind != "now":
+                    self._count(ref)
+
+    def _count(self, ref: Ref) -> None:
+        key = ("" if ref.kind == "segment" else ref.name, self.is_before(ref))
+        self.uses[key] += 1
+        attribute = self.layout.config.attributes.get(key[0])
+        if isinstance(attribute, Computed) and self.uses[key] == 1:
+            self._in_time_of(ref, lambda: self.use([attribute.value]))
+
+    def _in_time_of(self, ref: Ref, action: Callable[[], None]) -> None:
+        """Run `action` with plain names meaning what they were before the event, if `ref` does."""
+        kept, self._before = self._before, self._before or ref.before
+        action()
+        self._before = kept
+
+    def prepare(
+        self, expressions: Iterable[Expression], *, before: bool = False, inside: bool = False
+    ) -> None:
+        """Write what must be read ahead of expressions.
+
+        before: which side of the event. inside: what the last call wrote holds here too.
+        """
+        if not inside:
+            self._prepared.clear()
+        refs = [ref for expression in expressions for ref in expression.refs]
+        self._prepare_all(ref for ref in refs if self.is_before(ref) == before)
+
+    def prepare_refs(self, refs: Iterable[Ref]) -> None:
+        """Write what must be read ahead of names."""
+        self._prepared.clear()
+        self._prepare_all(refs)
+
+    def _prepare_all(self, refs: Iterable[Ref]) -> None:
+        for ref in refs:
+            if ref.kind in ("profile", "segment"):
+                self._prepare(ref)
+
+    def _prepare(self, ref: Ref) -> None:
+        before = self.is_before(ref)
+        if (ref.name, before) in self._prepared:
+            return
+        self._prepared.add((ref.name, before))
+        if ref.kind == "segment":
+            self._prepare_batch(before)
+            return
+        attribute = self._attribute(ref.name)
+        if isinstance(attribute, Computed):
+            self._in_time_of(ref, lambda: self._prepare_computed(attribute, before))
+            return
+        if isinstance(attribute, Imported) or getattr(attribute, "backfill", None) is not None:
+            self._prepare_batch(before)
+        if before or (self.uses[(ref.name, False)] > 1 and not self._is_plain(ref.name)):
+            self._fill((ref.name, before), lambda: self._profile_read(ref.name, before))
+
+    def _attribute(self, name: str) -> Attribute | None:
+        """Return the attribute that a name, or its part, belongs to; None for a key."""
+        if name in self.layout.key_slot:
+            return None
+        return self.layout.config.attributes.get(name.partition(".")[0])
+
+    def _is_plain(self, name: str) -> bool:
+        """Tell whether reading a name is one look into a list, not worth a local."""
+        attribute = self._attribute(name)
+        if attribute is None or isinstance(attribute, Imported):
+            return True
+        slots = self.layout.slots.get(name)
+        return isinstance(slots, SingleSlots) and slots.attribute.ttl_ms is None and slots.attribute.backfill is None
+
+    def _prepare_computed(self, attribute: Computed, before: bool) -> None:
+        for ref in attribute.value.refs:
+            if ref.kind in ("profile", "segment"):
+                self._prepare(ref)
+        self._fill((attribute.name, before), lambda: emit_value(attribute.value, self))
+
+    def batch(self) -> str:
+        """Write that the profile's batch row is read, and return the local that holds it."""
+        self._prepare_batch(before=False)
+        return self._memo[("", False)]
+
+    def _prepare_batch(self, before: bool) -> None:
+        lookup = self.layout.config.lookup_key
+        if lookup is None:
+            self._fill(("", before), lambda: self.constant(self.layout.empty_batch_row()))
+            return
+        slot = self.layout.key_slot[lookup]
+        new = f", {self._new(slot)}" if before else ""
+        self._fill(("", before), lambda: f"read_batch(p[{slot}], now{new})")
+
+    def _new(self, key_slot: int) -> str:
+        self.new_keys.add(key_slot - KEYS)
+        return f"new_{key_slot - KEYS}"
+
+    def _fill(self, key: tuple[str, bool], read: Callable[[], str]) -> None:
+        """Write that the local of `key` is filled by what `read` gives, unless it has been."""
+        local = self._memo.get(key)
+        if local is None:
+            local = f"{'b' if key[1] else 'm'}{len(self._memo)}"
+            self._texts[local] = read()
+            self._memo[key] = local
+        with self.source.block(f"if {local} is {self.constant(UNSET)}:"):
+            self.source.add(f"{local} = {self._texts[local]}")
+
+    def write_parts(self, parts: Iterable[int]) -> None:
+        """Write the reading of parts of the profile `p`; one never touched reads as its template."""
+        for part in sorted(parts):
+            self.source.add(f"p{part} = p[{part}] or {self.constant(self.layout.templates[part])}")
+
+    def write_unset(self) -> None:
+        """Write the locals that `prepare` fills, as UNSET."""
+        if self._memo:
+            self.source.add(" = ".join(self._memo.values()) + f" = {self.constant(UNSET)}")
+
+
+def _emit_part(slots: Any, sub: str, reads: Reads) -> str:
+    """Return source of an attribute (sub is "") or of the part or time that `sub` names."""
+    if isinstance(slots, SingleSlots):
+        return slots.emit_time(reads) if sub else slots.emit_value(reads)
+    if isinstance(slots, ListSlots):
+        return slots.emit_aggregation(reads, slots.attribute.aggregations[sub])
+    if isinstance(slots, TotalSlots):
+        return slots.emit_value(reads)
+    assert isinstance(slots, CounterSlots)
+    window = next(window for window in slots.attribute.windows if (window.name or "") == sub)
+    return slots.emit_window(reads, window)
+
+
+class _OwnColumns:
+    """The names of a made column's expression: the event's own columns, never made ones."""
+
+    def __init__(self, scribe: Scribe) -> None:
+        self.constant = scribe.constant
+        self.function = scribe.function
+        self.temp = scribe.temp
+        self._raw_column = scribe.raw_column
+
+    def read(self, ref: Ref) -> str:
+        return self._raw_column(ref.name, ref.path)

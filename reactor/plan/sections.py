@@ -1,0 +1,110 @@
+"""Sections as source: when each matches, and what it then offers."""
+
+from __future__ import annotations
+
+from reactor.criteria import Expression
+from reactor.payload import number_out, segments_out, time_out, value_out
+from reactor.plan.names import Scribe
+from reactor.spec.model import Section
+
+PUBLIC, PRIVATE, NOBODY = 0, 1, 2  # who reads the answer, as generated code is told
+
+
+def expressions_of(section: Section) -> list[Expression]:
+    """Return what a section reads of the profile: its `when`, then its payload."""
+    when = [] if section.when is None else [section.when]
+    return [*when, *section.attributes.values()]
+
+
+def out(scribe: Scribe, expression: Expression) -> str:
+    """Return source of an expression's value as JSON has it."""
+    text = scribe.value(expression)
+    if expression.type == "number":
+        return f"{scribe.function(number_out)}({text})"
+    if expression.type == "timestamp":
+        return f"{scribe.function(time_out)}({text})"
+    if expression.type in ("string", "boolean"):
+        return text
+    return f"{scribe.function(value_out)}({text})"
+
+
+class SectionWriter:
+    """Writes the sections that may answer one kind of event, or a read.
+
+    triggers: section → source of whether its key event and `where` hold.
+    """
+
+    def __init__(self, scribe: Scribe, triggers: list[tuple[Section, str]]) -> None:
+        self.scribe = scribe
+        self.source = scribe.source
+        self.sections = triggers
+        # A section that asks what was before must know ahead of the update whether it is on.
+        self._early = {
+            section.name: f"s{number}"
+            for number, (section, _) in enumerate(triggers)
+            if self._before_refs(section)
+        }
+        for section, _ in triggers:
+            scribe.use(expressions_of(section))
+
+    def _before_refs(self, section: Section) -> bool:
+        refs = (ref for expression in expressions_of(section) for ref in expression.refs)
+        return any(self.scribe.is_before(ref) for ref in refs)
+
+    def write_before(self) -> None:
+        """Write what has to be read before the profile changes."""
+        for section, trigger in self.sections:
+            flag = self._early.get(section.name)
+            if flag is None:
+                continue
+            self.source.add(f"{flag} = audience != {NOBODY} and {trigger}")
+            with self.source.block(f"if {flag}:"):
+                self.scribe.prepare(expressions_of(section), before=True)
+
+    def write(self) -> None:
+        """Write the filling of `offers` from the profile as it is now."""
+        for section, trigger in self.sections:
+            condition = self._early.get(section.name, trigger)
+            if condition == "True":
+                self._write_when(section)
+            else:
+                with self.source.block(f"if {condition}:"):
+                    self._write_when(section)
+
+    def _write_when(self, section: Section) -> None:
+        if section.when is None:
+            self._write_offer(section)
+            return
+        self.scribe.prepare([section.when])
+        with self.source.block(f"if {self.scribe.condition(section.when)}:"):
+            self._write_offer(section)
+
+    def _write_offer(self, section: Section) -> None:
+        place = f"offers[{self.scribe.constant(section.name)}]"
+        if not section.sensitive:
+            self._write_payload(section, place)
+            return
+        with self.source.block(f"if audience == {PRIVATE}:"):
+            self._write_payload(section, place)
+        with self.source.block("else:"):
+            self.source.add(f"{place} = {{}}")
+
+    def _write_payload(self, section: Section, place: str) -> None:
+        scribe = self.scribe
+        scribe.prepare(section.attributes.values(), inside=section.when is not None)
+        entries = [
+            f"{scribe.constant(name)}: {out(scribe, expression)}"
+            for name, expression in section.attributes.items()
+        ]
+        entries += [
+            f"{scribe.constant(name)}: {scribe.constant(text)}" for name, text in section.strings.items()
+        ]
+        segments = "None" if section.segments is None else self._segments(section.segments)
+        body = ", ".join(entries)
+        self.source.add(f'{place} = {{"attributes": {{{body}}}, "batch_segments": {segments}}}')
+
+    def _segments(self, ids: tuple[str, ...]) -> str:
+        scribe = self.scribe
+        held = f"{scribe.batch()}[{scribe.layout.segments_at}]"
+        return f"{scribe.function(segments_out)}({scribe.constant(ids)}, {held})"
+

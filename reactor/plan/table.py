@@ -1,0 +1,250 @@
+"""One generated function per table: from a decoded event to its outcome.
+
+The text of `process`, in order: the time, the columns, the key events, identity, what was
+before, the updates, the sections. `evaluate` has the same door and the same sections, and
+changes nothing. Names the functions use besides their own locals are bound by the engine;
+they are the fields of `Bindings`.
+"""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from reactor.event import event_time
+from reactor.identity import CREATED, KEYS, NEWEST, RID
+from reactor.payload import Outcome
+from reactor.plan.layout import Layout
+from reactor.plan.names import Scribe
+from reactor.plan.sections import NOBODY, SectionWriter
+from reactor.plan.update import UpdateWriter
+from reactor.source import Source
+from reactor.spec.model import Section, Table
+from reactor.units import MAX_TIME_S
+
+LATE, CLAMPED = 0, 1  # places in the engine's list of counts
+ABSENT = type("Absent", (), {"__repr__": lambda self: "ABSENT", "__slots__": ()})()
+
+
+class TableWriter:
+    """Writes the functions for events of one table."""
+
+    def __init__(self, source: Source, layout: Layout, table: Table) -> None:
+        self.source = source
+        self.layout = layout
+        self.config = layout.config
+        self.table = table
+        # Internal keys join batch rows only.
+        self.keys = [(k, key.name) for k, key in enumerate(self.config.keys) if not key.internal]
+
+    def write_process(self, name: str) -> None:
+        """Write `name(event, given, audience) -> Outcome`: join, update, answer."""
+        source = self.source
+        scribe = Scribe(source, self.layout, self.table, has_before=True)
+        flags, flag_lines = self._key_events(scribe)
+        sections = SectionWriter(scribe, self._sections(scribe, flags))
+        with source.aside() as identity:
+            self._write_identity(scribe)
+        with source.aside() as before:
+            sections.write_before()
+        parts_before = set(scribe.parts)
+        with source.aside() as update:
+            touched = UpdateWriter(scribe, flags).write()
+        with source.aside() as answer:
+            sections.write()
+        with source.block(f"def {name}(event, given, audience):"):
+            self._write_door(scribe)
+            source.add(*flag_lines, *identity)
+            self._write_new(scribe)
+            scribe.write_unset()
+            scribe.write_parts(parts_before)
+            source.add(*before)
+            self._write_touch()
+            self._write_touched_parts(touched)
+            source.add(*update)
+            scribe.write_parts(scribe.parts - touched - parts_before)
+            source.add("offers = {}")
+            with source.block(f"if audience != {NOBODY}:"):
+                source.add(*answer)
+            self._write_outcome()
+
+    def write_evaluate(self, name: str) -> None:
+        """Write `name(event, given, audience) -> Outcome`: answer from what is stored, change nothing."""
+        source = self.source
+        scribe = Scribe(source, self.layout, self.table, has_before=False)
+        flags, flag_lines = self._key_events(scribe)
+        sections = SectionWriter(scribe, self._sections(scribe, flags))
+        with source.aside() as answer:
+            sections.write()
+        values = self._values(scribe)
+        with source.block(f"def {name}(event, given, audience):"):
+            self._write_door(scribe, is_counting=False)
+            source.add(*flag_lines)
+            source.add(f"p, rid, failures = stored({values}, odd)")
+            source.add(f"now = t if p is None or t > p[{NEWEST}] else p[{NEWEST}]")
+            source.add("if given is not None and given > now: now = given")
+            source.add("if p is None: p = blank(now)")
+            scribe.write_unset()
+            scribe.write_parts(scribe.parts)
+            source.add("offers = {}")
+            source.add(*answer)
+            source.add(f"return {source.function(Outcome)}(offers, rid, now, [], failures_of(failures, now, event))")
+
+    def write_time(self, name: str) -> None:
+        """Write `name(event, given) -> ms` of the event's time."""
+        scribe = Scribe(self.source, self.layout, self.table, has_before=False)
+        with self.source.block(f"def {name}(event, given):"):
+            self._write_time(scribe, is_counting=False)
+            self.source.add("return t")
+
+    # The door
+
+    def _write_door(self, scribe: Scribe, *, is_counting: bool = True) -> None:
+        """Write the reading of the time and of the columns that the later text names."""
+        self.source.add("odd = None if event.keys() <= known else misnamed(event)")
+        self._write_time(scribe, is_counting)
+
+    def _write_time(self, scribe: Scribe, is_counting: bool) -> None:
+        source = self.source
+        source.add("get = event.get")
+        time = self._time(scribe)
+        scribe.write_columns(self.config.limits.value_bytes)
+        source.add(f"t = {time}")
+        with source.block(f"if t.__class__ is int and 0 <= t <= {MAX_TIME_S}:"):
+            source.add("t *= 1000")
+        with source.block("else:"):
+            zone = None if self.table.timezone is None else ZoneInfo(self.table.timezone)
+            arguments = f"t, {source.constant(self.table.time)}, {source.constant(zone)}, given"
+            source.add(f"t = {source.function(event_time)}({arguments})")
+        with source.block(f"if given is not None and t > given + {self.config.limits.clock_skew_ms}:"):
+            source.add("t = given")
+            if is_counting:
+                source.add(f"counts[{CLAMPED}] += 1")
+
+    def _time(self, scribe: Scribe) -> str:
+        made = self.table.columns.get(self.table.time)
+        if made is None:
+            return f"get({self.source.constant(self.table.time)})"
+        local = scribe.made_column(self.table.time)
+        if made.type == "timestamp":
+            # A made timestamp is in ms already; as a double of seconds it takes the common way.
+            return f"(None if {local} is None else {local} / 1000)"
+        return local
+
+    def _key_events(self, scribe: Scribe) -> tuple[dict[str, str], list[str]]:
+        """Return key event → source of its flag, and the lines that set the flags."""
+        flags = {}
+        with self.source.aside() as lines:
+            for key_event in self.config.key_events.values():
+                if key_event.table != self.table.name:
+                    continue
+                flags[key_event.name] = "True"
+                if key_event.where is not None:
+                    flags[key_event.name] = f"k{len(flags)}"
+                    self.source.add(f"{flags[key_event.name]} = {scribe.condition(key_event.where)}")
+        return flags, lines
+
+    def _sections(self, scribe: Scribe, flags: dict[str, str]) -> list[tuple[Section, str]]:
+        """Return the sections an event of this table may answer, and source of when they are on."""
+        found = []
+        for section in self.config.sections:
+            if section.on is None:
+                where = section.where.get("")
+                found.append((section, "True" if where is None else f"({scribe.condition(where)})"))
+                continue
+            mine = [name for name in section.on if name in flags]
+            if mine:
+                found.append((section, self._trigger(scribe, section, mine, flags)))
+        return found
+
+    def _trigger(self, scribe: Scribe, section: Section, names: list[str], flags: dict[str, str]) -> str:
+        """Return source of: the first of the section's key events that the event is has its `where` hold."""
+        text = ""
+        for name in reversed(names):
+            flag, where = flags[name], section.where.get(name)
+            holds = "True" if where is None else f"({scribe.condition(where)})"
+            if flag == "True":
+                text = holds
+            elif not text:
+                text = flag if holds == "True" else f"({flag} and {holds})"
+            else:
+                text = f"({holds} if {flag} else {text})"
+        return text
+
+    # Identity
+
+    def _values(self, scribe: Scribe) -> str:
+        """Return source of the tuple of raw values by key, ABSENT where there is none."""
+        values = []
+        for key in self.config.keys:
+            if key.internal:
+                values.append("ABSENT")
+            elif key.name in self.table.columns:
+                local = scribe.made_column(key.name)
+                values.append(f"(ABSENT if {local} is None else {local})")
+            else:
+                values.append(f"get({self.source.constant(key.name)}, ABSENT)")
+        return f"({''.join(value + ', ' for value in values)})"
+
+    def _write_identity(self, scribe: Scribe) -> None:
+        """Write the look-up of known identifiers; anything new goes the slow way, `attach`."""
+        source = self.source
+        source.add("p = None", "slow = odd is not None")
+        for k, name in self.keys:
+            if name in self.table.columns:
+                made = scribe.made_column(name)
+                source.add(f"i{k} = ABSENT if {made} is None else {made}")
+            else:
+                source.add(f"i{k} = get({source.constant(name)}, ABSENT)")
+            with source.block(f"if i{k} is not ABSENT:"):
+                source.add(f"q = index_{k}(i{k}) if i{k}.__class__ is str else None")
+                with source.block("if q is None:"):
+                    source.add("slow = True")
+                with source.block("elif p is None:"):
+                    source.add("p = q")
+                with source.block("elif q is not p:"):
+                    source.add("slow = True")
+        internal = [key.internal for key in self.config.keys]
+        values = "".join("ABSENT, " if internal[k] else f"i{k}, " for k in range(len(internal)))
+        source.add("stitched = None")
+        with source.block("if slow:"):
+            source.add(f"stitched = attach(({values}), t, odd)", "p = stitched.profile")
+        with source.block("if p is None:"):
+            source.add("p = blank(t)", "rid = None", "newest = t")
+        with source.block("else:"):
+            source.add(f"rid = p[{RID}]", f"newest = p[{NEWEST}]")
+            source.add("is_late = t < newest", "if not is_late: newest = t")
+        source.add("now = newest if given is None or given < newest else given")
+
+    def _write_new(self, scribe: Scribe) -> None:
+        for k in sorted(scribe.new_keys):
+            self.source.add(f"new_{k} = NONE_NEW if stitched is None else new_values(stitched, {k})")
+
+    def _write_touch(self) -> None:
+        """Write that the profile and its identifiers were seen at `t`."""
+        source = self.source
+        with source.block("if rid is not None:"):
+            with source.block("if is_late:"):
+                source.add(f"counts[{LATE}] += 1", f"if t < p[{CREATED}]: p[{CREATED}] = t")
+                with source.block("if stitched is None:"):
+                    for k, _ in self.keys:
+                        source.add(f"if i{k} is not ABSENT and t > p[{KEYS + k}][i{k}]: p[{KEYS + k}][i{k}] = t")
+            with source.block("else:"):
+                source.add(f"p[{NEWEST}] = t")
+                with source.block("if stitched is None:"):
+                    for k, _ in self.keys:
+                        source.add(f"if i{k} is not ABSENT: p[{KEYS + k}][i{k}] = t")
+
+    # Parts
+
+    def _write_touched_parts(self, parts: set[int]) -> None:
+        for part in sorted(parts):
+            self.source.add(f"p{part} = p[{part}]")
+            with self.source.block(f"if p{part} is None:"):
+                template = self.source.constant(self.layout.templates[part])
+                self.source.add(f"p{part} = p[{part}] = {template}.copy()")
+
+    def _write_outcome(self) -> None:
+        outcome = self.source.function(Outcome)
+        with self.source.block("if stitched is None:"):
+            self.source.add(f"return {outcome}(offers, rid, now, [], [])")
+        self.source.add(f"return {outcome}(offers, rid, now, changes_of(stitched, now, event), failures_of(stitched.failures, now, event))")
