@@ -86,6 +86,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{run}' \"$@\"\n")
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(Path(reactor.__file__).parents[1]))
     monkeypatch.setenv("REACTOR_SECRET", "a secret for the examples")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)

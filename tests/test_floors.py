@@ -24,7 +24,7 @@ FLOORS = (
     ("event", "identity", "ring", "criteria"),
     ("spec", "attributes", "store", "payload"),
     ("plan",),
-    ("snapshot", "explain"),
+    ("batch", "snapshot", "explain"),
     ("engine",),
     ("frames", "testing"),
     ("replay",),
