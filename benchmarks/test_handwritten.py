@@ -1,6 +1,7 @@
 """The loop by hand gives the offers that retail-v1's config asks for: cases worked out by hand.
 
-`test_live.py` compares it with the engine over the whole workload.
+The reference model, which recomputes everything from all events, agrees; `test_live.py`
+compares the loop with the engine over the whole workload.
 """
 
 from __future__ import annotations
@@ -10,6 +11,11 @@ from typing import Any
 
 import pytest
 from handwritten import Answer, handwritten
+from sizes import FULL
+
+from reactor import Config
+from reactor.testing.reference import Reference
+from reactor.testing.workloads import retail_v1
 
 MONDAY = 1_750_000_000 // 86_400 * 86_400  # a midnight in June 2025
 BATCH = [
@@ -149,3 +155,14 @@ def test_merge_is_as_if_joined_from_the_first_event(shop: Shop) -> None:
     answer = shop.product(60, "b", "p3", 5.0)
     assert answer.rid == first.rid
     assert attributes(answer, "Viewed lately") == {"products": ["p2", "p1", "p3"], "top_price": 30.0}
+
+
+def test_the_reference_model_agrees() -> None:
+    """Event by event, over the beginning of the workload: late events, merges, invalid ids and all."""
+    workload = retail_v1(40_000 if FULL else 2_000)
+    reference = Reference(Config.parse(workload.config))
+    reference.import_batch(workload.batch)
+    process = handwritten(workload.batch)
+    for number, (table, event) in enumerate(workload.events):
+        expected, answer = reference.process(event, table=table), process(event, table)
+        assert (expected.offers, expected.rid) == (answer.offers, answer.rid), f"event {number}"
