@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,7 +90,9 @@ def test_a_frame_without_rows(tmp_path: Path, name: str) -> None:
 def test_the_same_frame_gives_the_same_bytes(tmp_path: Path, compression: str) -> None:
     write_frame(FRAME, tmp_path / f"a.csv.{compression}")
     write_frame(FRAME, tmp_path / f"b.csv.{compression}")
-    assert (tmp_path / f"a.csv.{compression}").read_bytes() == (tmp_path / f"b.csv.{compression}").read_bytes()
+    assert (tmp_path / f"a.csv.{compression}").read_bytes() == (
+        tmp_path / f"b.csv.{compression}"
+    ).read_bytes()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
@@ -130,4 +131,4 @@ def test_places_that_cannot_be_written_to(tmp_path: Path) -> None:
         write_frame(FRAME, folder)
     with pytest.raises(EventError, match="expected a file name that ends in one of"):
         write_frame(FRAME, tmp_path / "a.xls")
-    assert os.listdir(folder) == []
+    assert list(folder.iterdir()) == []

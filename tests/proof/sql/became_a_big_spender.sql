@@ -6,6 +6,7 @@
 -- the same T without this line.
 WITH spend AS (
     SELECT
+        row_number,
         is_purchase,
         amount,
         sum(amount) OVER (
@@ -17,4 +18,7 @@ WITH spend AS (
     FROM lines
     WHERE is_purchase OR is_cancel
 )
-SELECT count(*) FROM spend WHERE is_purchase AND d90 >= 1000 AND d90 - amount < 1000;
+SELECT row_number
+FROM spend
+WHERE is_purchase AND d90 >= 1000 AND d90 - amount < 1000
+ORDER BY row_number;
