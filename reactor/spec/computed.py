@@ -94,7 +94,8 @@ def _resolve_computed(context: Context, entries: dict[str, raw.Computed]) -> tup
     order, cyclic = _sorted(needs)
     for cycle in cyclic:
         path = (*_PATH, cycle[0], "value")
-        message = f"expected a computed attribute that does not read itself, got {' → '.join(cycle)}"
+        names = cycle if len(cycle) <= 12 else [*cycle[:10], "…", cycle[-1]]
+        message = f"expected a computed attribute that does not read itself, got {' → '.join(names)}"
         context.report.error(path, message)
     circling = set(entries) - set(order)
     context.unsure |= circling

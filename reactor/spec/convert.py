@@ -127,8 +127,10 @@ def _tagged(node: Node, kinds: list[inspect.StructType], path: Path, report: Rep
     expected = f"expected one of {', '.join(tags)}"
     if tag is None:
         known = {"type", *(field.encode_name for kind in kinds for field in kind.fields)}
-        other = _misspelt("type", node, known, report)
-        report.error(path, f'missing "type": {expected}', f"{quoted(other)} is no key" if other else "")
+        if other := _misspelt("type", node, known, report):
+            _report_unknown(other, ["type"], node, path, report)
+        else:
+            report.error(path, f'missing "type": {expected}')
     elif not isinstance(tag.value, str) or tag.value not in tags:
         hint = report.hint(tag.value, tags) if isinstance(tag.value, str) else ""
         report.error((*path, "type"), f"{expected}, got {describe(tag)}", hint)
@@ -145,7 +147,7 @@ def _struct(node: Node, kind: inspect.StructType, path: Path, report: Report) ->
     for name, child in node.value.items():
         if name in fields:
             values[name] = _convert(child, fields[name].type, (*path, name), report)
-        elif not (name == kind.tag_field or (not path and name.startswith("x-"))):
+        elif name != kind.tag_field and not _is_own(name, path) and not report.says((*path, name)):
             _report_unknown(name, known, node, path, report)
     for name, field in fields.items():
         if field.required and name not in node.value:
@@ -153,6 +155,11 @@ def _struct(node: Node, kind: inspect.StructType, path: Path, report: Report) ->
             if not _misspelt(name, node, set(known), report):
                 report.error(path, f"missing {quoted(name)}: expected {_expected_of(field.type)}")
     return kind.cls(**values)
+
+
+def _is_own(name: str, path: Path) -> bool:
+    """Tell whether a key is the author's own: top-level ones that start with `x-` are ignored."""
+    return not path and name.startswith("x-")
 
 
 def _misspelt(name: str, node: Node, known: set[str], report: Report) -> str:
@@ -185,9 +192,11 @@ def _report_mismatch(
     node: Node, options: tuple[inspect.Type, ...], extra: Mapping[str, Any], path: Path, report: Report
 ) -> None:
     expected = extra.get("expected") or _join(_expected_of(option) for option in options)
+    if report.says(path):  # as it was read
+        return
     got = describe(node)
-    if extra.get("private") and not isinstance(node.value, dict | list | None):
-        got = "something else"
+    if extra.get("private") and isinstance(node.value, int | float):
+        got = "true or false" if isinstance(node.value, bool) else "a number"
     report.error(path, f"expected {expected}, got {got}", _quote_hint(node, options, extra, report))
 
 
@@ -202,9 +211,10 @@ def _quote_hint(
             return f"quote it: {quoted(text)}"
     if isinstance(value, str):
         unions = [option for option in options if isinstance(option, inspect.LiteralType)]
-        literals = [str(known) for union in unions for known in union.values]
+        literals = [known for union in unions for known in union.values]
         if literals:
-            return report.hint(value, literals)
+            is_number = any(value == str(known) for known in literals if isinstance(known, int))
+            return "write it without quotes" if is_number else report.hint(value, map(str, literals))
         if any(isinstance(option, inspect.BoolType) for option in options):
             return "write true or false" if value.lower() in ("yes", "no", "on", "off", "y", "n") else ""
         if node.source is None and any(isinstance(option, inspect.IntType) for option in options):

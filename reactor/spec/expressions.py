@@ -22,12 +22,16 @@ _STEP = re.compile(r"\"((?:[^\"]|\"\")*)\"|(\w+)")
 
 
 class Place(msgspec.Struct, frozen=True):
-    """What an expression must be to stand somewhere; `types` is None for any."""
+    """What an expression must be to stand somewhere; `types` is None for any.
+
+    hint: what to do about one of type `hint_for`, or of any other where that is None.
+    """
 
     want: Literal["condition", "value"]
     expected: str = ""
     types: frozenset[Type] | None = None
     hint: str = ""
+    hint_for: Type | None = None
 
 
 _CASTS: Final = {"number": "double", "string": "varchar", "boolean": "boolean", "timestamp": "timestamp"}
@@ -35,7 +39,11 @@ _CASTS: Final = {"number": "double", "string": "varchar", "boolean": "boolean", 
 CONDITION: Final = Place("condition")
 ANY_VALUE: Final = Place("value")
 NUMBER: Final = Place(
-    "value", "a number", frozenset({"number", "untyped"}), "write CAST(… AS double) to read text as a number"
+    "value",
+    "a number",
+    frozenset({"number", "untyped"}),
+    "write CAST(… AS double) to read text as a number",
+    "string",
 )
 ITEM: Final = Place(
     "value",
@@ -106,6 +114,8 @@ def compile_at(
 ) -> Expression | None:
     """Return the expression at `path`; None, with the problem reported, if it is none that fits."""
     text = sql_text(raw)
+    if context.report.full:
+        return None
     key = (text, place.want, id(scope))
     if key not in context.compiled:
         context.compiled[key] = _compile(context, path, text, scope, place.want)
@@ -119,7 +129,8 @@ def compile_at(
         return expression
     if not _is_unsure(context, text):
         message = f"expected {place.expected}, got {_article(expression.type)}\n{text}"
-        context.report.error(path, message, place.hint)
+        fits_hint = place.hint_for in (None, expression.type)
+        context.report.error(path, message, place.hint if fits_hint else "")
     return None
 
 

@@ -223,7 +223,7 @@ def _pattern(context: Context, path: Path, pattern: str) -> str | None:
         reason = str(error)
     else:
         return pattern
-    context.report.error(path, f"expected a pattern that RE2 can run, got {quoted(pattern)}: {reason}")
+    context.report.error(path, f"expected a pattern of RE2, got {quoted(pattern)}: {reason}")
     return None
 
 
@@ -279,7 +279,8 @@ def _key_event(context: Context, path: Path, name: str, entry: str | raw.KeyEven
         table = entry.table
         if not 0 < len(table) <= context.limits.name:
             message = f"expected the name of a table, of 1 to {context.limits.name} characters"
-            context.report.error(place, f"{message}, got {len(table)}")
+            got = f"got {len(table)} characters" if table else "got an empty text"
+            context.report.error(place, f"{message}, {got}")
         context.tables.setdefault(table, Table(table))
     where = None
     if entry.where is not UNSET:

@@ -167,7 +167,7 @@ def _check_backfilled(context: Context, path: Path, name: str, dtype: DType | No
         _import_implicitly(context, path, name, dtype or "string")
     elif name not in context.unsure:
         kind = written.child("type")
-        got = f", which is {kind.value}" if kind is not None else ""
+        got = f", a {kind.value} attribute" if kind is not None else ""
         context.report.error(path, f"expected an imported attribute, got {quoted(name)}{got}")
 
 
@@ -299,7 +299,10 @@ def _kind(
     kinds = [kind for kind in _KINDS if getattr(aggregation, kind) is not UNSET]
     if len(kinds) != 1:
         got = " and ".join(kinds) if kinds else "none"
-        if kinds or not any(context.given((*path, kind)) for kind in _KINDS):
+        # A kind that is unknown, or has a wrong column, is reported already.
+        node = context.report.root.find(path)
+        written = set(node.value) if node is not None and isinstance(node.value, dict) else set()
+        if kinds or written <= {"sensitive", "description"}:
             context.report.error(path, f"expected one of {', '.join(_KINDS)}, got {got}")
         return None
     column = str(getattr(aggregation, kinds[0]))

@@ -114,7 +114,7 @@ def _warn_constant(context: Context, path: Path, section: Section) -> None:
 
 
 def _warn_if_constant(context: Context, path: Path, condition: Expression) -> None:
-    if not condition.refs:
+    if condition.constant:
         holds = walk(condition, _read_nothing) is True
         result = "always true: leave it out" if holds else "never true: the section is never offered"
         context.report.warn(path, f"the condition reads nothing and is {result}")

@@ -43,8 +43,10 @@ def read_toml(text: str, reading: Reading) -> Node:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = str(error)
-    except (RecursionError, ValueError, OverflowError):
-        message = "nested too deep, or a number that is none"
+    except RecursionError:
+        message = "nested too deep"
+    except (ValueError, OverflowError):
+        message = "a number or a time is out of range"
     else:
         return _Plain(reading).node(data, ())
     match = _TOML_PLACE.match(message)
@@ -115,14 +117,20 @@ class _Plain:
         if isinstance(value, str):
             self.reading.check_text(value, path, None)
             return str(value)
-        if isinstance(value, int) and value.bit_length() < 64:
-            return int(value)
+        if isinstance(value, int):
+            return self.whole(value, path)
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else str(value)
         hint = "quote it: a time is text" if hasattr(value, "isoformat") else ""
         expected = "expected text, a number, true, false, a list or a mapping"
         self.reading.fault(path, None, f"{expected}, got {_kind(value)}", hint)
         return None
+
+    def whole(self, value: int, path: Path) -> int:
+        if value.bit_length() < 64:
+            return int(value)
+        self.reading.fault(path, None, "expected a whole number within 64 bits, got a greater one")
+        return 0
 
 
 def _kind(value: object) -> str:

@@ -206,7 +206,7 @@ class _Builder:
             return node.value
         if isinstance(node.value, dict | list):
             hint = "SQL with a comma inside { } needs quotes" if isinstance(node.value, dict) else ""
-            self.reading.fault(path, mark, f"expected text as a key, got {describe(node)}", hint)
+            self.reading.fault((*path, "?"), mark, f"expected text as a key, got {describe(node)}", hint)
             return "?"
         text = node.source or "null"
         self.reading.fault(

@@ -10,6 +10,7 @@ from reactor.spec.node import MAX_PROBLEMS, Node, Path, Reading, format_path
 
 # Comparing names costs the product of their lengths: nothing longer was ever a typing mistake.
 _MAX_HINTED: Final = 256
+_MAX_COMPARED: Final = 20_000  # names over all hints, about a second
 
 
 class Report:
@@ -23,6 +24,13 @@ class Report:
         # Entries that could not be converted: their names are known, and nothing else.
         self.broken: set[Path] = set()
         self._seen = {(problem.path, problem.message) for problem in self.problems}
+        self._paths = {problem.path for problem in self.problems}
+        self._compared = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there are so many problems that no more are kept."""
+        return len(self.problems) >= MAX_PROBLEMS
 
     def error(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
         """Note a problem at `path`, once.
@@ -40,14 +48,22 @@ class Report:
         if (text, message) in self._seen or len(problems) >= MAX_PROBLEMS:
             return
         self._seen.add((text, message))
+        if problems is self.problems:
+            self._paths.add(text)
         line, column = self.root.locate(path, key=key) or (None, None)
         problems.append(Problem(text, line, column, message, hint, self.file))
 
+    def says(self, path: Path) -> bool:
+        """Tell whether there is a problem at `path`."""
+        return format_path(path) in self._paths
+
     def hint(self, name: str, names: Iterable[str]) -> str:
         """Return the hint for a name that is not one of `names`."""
-        if len(name) > _MAX_HINTED or len(self.problems) >= MAX_PROBLEMS:
+        known = list(names)
+        self._compared += len(known)
+        if len(name) > _MAX_HINTED or self.full or self._compared > _MAX_COMPARED:
             return ""
-        return did_you_mean(name, names)
+        return did_you_mean(name, known)
 
     def break_(self, path: Path) -> None:
         """Note that the entry at `path` could not be made sense of; its problem is reported already."""
