@@ -7,7 +7,7 @@ reads one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from threading import Lock
@@ -21,6 +21,8 @@ from reactor.errors import EventError, did_you_mean
 from reactor.event import as_event, kind_of, time_between
 from reactor.identity import (
     CREATED,
+    KEYS,
+    KEYS,
     MISNAMED,
     NEWEST,
     NULL,
@@ -33,7 +35,7 @@ from reactor.identity import (
     Stitched,
     format_rid,
 )
-from reactor.payload import Audience, Outcome
+from reactor.payload import Audience, Notes, Outcome
 from reactor.plan import (
     ABSENT,
     CLAMPED,
@@ -54,7 +56,7 @@ from reactor.units import to_datetime
 MOST_NAMES: Final = 10_000  # column names remembered as harmless
 MOST_TABLES: Final = 100  # tables outside the config that are counted by name
 
-_AUDIENCES: Final = {"public": PUBLIC, "private": PRIVATE}
+_AUDIENCES: Final = {"public": PUBLIC, "private": PRIVATE, None: NOBODY}
 
 
 class ProfileView(msgspec.Struct, frozen=True):
@@ -111,6 +113,7 @@ class Reactor:
         self._names = [key.name for key in self.config.keys]
         self._lookup = None if self.config.lookup_key is None else self._names.index(self.config.lookup_key)
         self._identity = self._new_identity()
+        self._lookup_before: tuple[str, int] | None = None
         self._batch = BatchTable(len(self._layout.imported))
         self._waiting = Waiting(-1 if self._lookup is None else self._lookup)
         self._known: set[str] = set(self._names)
@@ -149,7 +152,7 @@ class Reactor:
         Cost: some microseconds; benchmark `live`.
         """
         with self._lock:
-            return self._process(event, table, _audience(audience), now)
+            return self._process(event, table, audience, now)
 
     def process_json(
         self,
@@ -161,14 +164,14 @@ class Reactor:
     ) -> bytes:
         """As `process`, from JSON text to the response's JSON text. Cost: benchmark `door`."""
         with self._lock:
-            return self._process(body, table, _audience(audience), now).json()
+            return self._process(body, table, audience, now).json()
 
     def ingest(
         self, event: Mapping[str, Any] | bytes | str, table: str | None = None, *, now: object = None
     ) -> Outcome:
         """As `process`, but answer nothing: the outcome's offers are empty."""
         with self._lock:
-            return self._process(event, table, NOBODY, now)
+            return self._process(event, table, None, now)
 
     def evaluate(
         self,
@@ -201,7 +204,7 @@ class Reactor:
         A timestamp is in ms.
         """
         with self._lock:
-            outcome = self._process(event, table, _audience(audience), now)
+            outcome = self._process(event, table, audience, now)
             rid = outcome.rid_value
             profile = self._nobody if rid is None else self._identity.rids[rid]
             return outcome, self._functions.parts(profile, cast(int, outcome.now_ms))
@@ -212,29 +215,28 @@ class Reactor:
         time_of = times.get(self._table(table)) or times[OTHER_TABLE]
         return time_of(as_event(event, self._limits.event_bytes), None)
 
-    def _process(self, event: object, table: str | None, audience: int, now: object) -> Outcome:
-        if table is None or table not in self._events:
+    def _process(self, event: object, table: str | None, audience: str | None, now: object) -> Outcome:
+        if table not in self._events:
             table = self._table(table)
-        handler = self._functions.process.get(table)
-        if handler is None:
-            handler = self._functions.process[OTHER_TABLE]
         try:
+            handler = self._functions.process.get(table) or self._functions.process[OTHER_TABLE]
             columns = event if event.__class__ is dict else as_event(event, self._limits.event_bytes)
             given = None if now is None and self._clock is None else self._now(now)
-            outcome = handler(cast("dict[str, Any]", columns), given, audience)
+            outcome = handler(columns, given, _AUDIENCES[audience] if audience in _AUDIENCES else _audience(audience))
         except EventError:
             self._totals["refused"] += 1
             raise
-        self._count_event(table)
-        return outcome
-
-    def _count_event(self, table: str) -> None:
         if table in self._events:
             self._events[table] += 1
         else:
-            is_room = len(self._events) < len(self.config.tables) + MOST_TABLES
-            name = table if is_room else OTHER_TABLE
-            self._events[name] = self._events.get(name, 0) + 1
+            self._count_other(table)
+        return outcome
+
+    def _count_other(self, table: str) -> None:
+        """Count an event of a table the config doesn't name; the first hundred have names of their own."""
+        is_room = len(self._events) < len(self.config.tables) + MOST_TABLES
+        name = table if is_room else OTHER_TABLE
+        self._events[name] = self._events.get(name, 0) + 1
 
     def _table(self, table: str | None) -> str:
         if table is None:
@@ -270,9 +272,9 @@ class Reactor:
             who, given = _audience(audience), self._now(now)
             profile = self._found(keys, rid)
             if profile is None:
-                return Outcome({}, None, given, [], [])
+                return Outcome({}, None, given)
             at = _reading_time(profile, given)
-            return Outcome(self._functions.offers(profile, at, who), profile[RID], at, [], [])
+            return Outcome(self._functions.offers(profile, at, who), profile[RID], at)
 
     def profile(
         self, keys: Mapping[str, str] | None = None, *, rid: str | None = None, now: object = None
@@ -293,7 +295,7 @@ class Reactor:
                 rid=format_rid(profile[RID]),
                 created=to_datetime(profile[CREATED]),
                 last_seen=to_datetime(profile[NEWEST]),
-                keys={name: sorted(seen, key=lambda value: (-seen[value], value)) for name, seen in held.items()},
+                keys={name: sorted(seen, key=lambda value: (seen[value], value), reverse=True) for name, seen in held.items()},
                 attributes={
                     part.name: to_datetime(value) if part.type == "timestamp" and value is not None else value
                     for part, value in zip(self._parts, values, strict=True)
@@ -386,9 +388,9 @@ class Reactor:
             stored=self._stored,
             blank=self._blank,
             read_batch=self._batch.read,
-            new_values=_new_values,
-            changes_of=self._changes_of,
-            failures_of=self._failures_of,
+            seen_before=self._seen_before,
+            noted=self._noted,
+            failed=self._failed,
             counts=self._counts,
             unusable=self._unusable,
             dropped=self._dropped,
@@ -423,11 +425,33 @@ class Reactor:
         return failures or None
 
     def _attach(self, values: tuple[object, ...], time_ms: int, odd: list[Failure] | None) -> Stitched:
-        stitched = self._identity.stitch([_raw(value) for value in values], time_ms)
+        raw = [_raw(value) for value in values]
+        if self._lookup is not None:
+            self._lookup_before = self._seen_lookup(raw[self._lookup])
+        stitched = self._identity.stitch(raw, time_ms)
         self._note(stitched)
         if odd:
             stitched = msgspec.structs.replace(stitched, failures=(*odd, *stitched.failures))
         return stitched
+
+    def _seen_lookup(self, value: object) -> tuple[str, int] | None:
+        """Return a known lookup value and when it was last seen."""
+        assert self._lookup is not None
+        profile = self._identity.index[self._lookup].get(value) if isinstance(value, str) else None
+        return None if profile is None else (cast(str, value), profile[KEYS + self._lookup][value])
+
+    def _seen_before(self, stitched: Stitched, k: int) -> dict[str, int] | None:
+        """Return a key's values and the times they were last seen, without the event that was stitched.
+
+        Only those of the lookup key are ordered by their times.
+        """
+        if stitched.profile is None:
+            return None
+        joined = {value for key, value in (*stitched.new, *stitched.joined) if key == k}
+        seen = {value: ms for value, ms in (stitched.profile[KEYS + k] or {}).items() if value not in joined}
+        if k == self._lookup and self._lookup_before is not None and self._lookup_before[0] in seen:
+            seen.update([self._lookup_before])
+        return seen or None
 
     def _note(self, stitched: Stitched) -> None:
         self._totals["merges"] += len(stitched.merged)
@@ -448,20 +472,30 @@ class Reactor:
                 identifiers.append((k, cast(str, value)))
             else:
                 failures.append((self._names[k], value, reason))
-        profile = self._identity.joined(self._identity.find(identifiers))
+        profile = self._identity.joined(self._identity.find(identifiers[: self._limits.associations]))
         return profile, None if profile is None else profile[RID], failures
 
     def _blank(self, time_ms: int) -> Profile:
         self._nobody = self._layout.new(0, time_ms)
         return self._nobody
 
-    def _changes_of(self, stitched: Stitched, now_ms: int, event: Mapping[str, Any]) -> list[dict[str, object]]:
-        return self._identity.id_changes(stitched, now_ms, event.get("td_rt_tracking_id"))
+    def _noted(self, stitched: Stitched, now_ms: int, event: Mapping[str, Any]) -> Notes | None:
+        """Keep what the log rows of an event are made of: its profile may change before they are read."""
+        profile = stitched.profile
+        if stitched.new or stitched.merged:
+            assert profile is not None
+            keys = profile[KEYS : KEYS + len(self._names)]
+            header = [*profile[:KEYS], *[seen and tuple(seen) for seen in keys]]
+            stitched = msgspec.structs.replace(stitched, profile=header)
+        elif not stitched.failures:
+            return None
+        return Notes(self._identity, stitched, now_ms, event.get("td_rt_tracking_id"))
 
-    def _failures_of(
-        self, failures: list[Failure], now_ms: int, event: Mapping[str, Any]
-    ) -> list[dict[str, object]]:
-        return self._identity.validation_failures(failures, now_ms, event.get("td_rt_tracking_id"))
+    def _failed(self, failures: Sequence[Failure], now_ms: int, event: Mapping[str, Any]) -> Notes | None:
+        if not failures:
+            return None
+        stitched = Stitched(None, failures=tuple(failures))
+        return Notes(self._identity, stitched, now_ms, event.get("td_rt_tracking_id"))
 
     def _found(self, keys: Mapping[str, str] | None, rid: str | None) -> Profile | None:
         """Return the profile that keys or a rid meet; of several, one that is joined for the read."""
@@ -484,9 +518,9 @@ class Reactor:
         return self._identity.joined(self._identity.find(identifiers))
 
 
-def _audience(audience: str) -> int:
+def _audience(audience: str | None) -> int:
     who = _AUDIENCES.get(audience)
-    if who is None:
+    if who is None or audience is None:
         raise EventError("audience", 'expected "public" or "private"')
     return who
 
@@ -501,7 +535,3 @@ def _raw(value: object) -> object | None:
 def _reading_time(profile: Profile, given: int | None) -> int:
     newest: int = profile[NEWEST]
     return newest if given is None or given < newest else given
-
-
-def _new_values(stitched: Stitched, k: int) -> frozenset[str]:
-    return frozenset(value for key, value in stitched.new if key == k)

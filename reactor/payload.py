@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 import msgspec
 
-from reactor.identity import Row, format_rid
+from reactor.identity import Identity, Row, Stitched, format_rid
 from reactor.units import format_time, to_datetime
 from reactor.values import canonical
 
@@ -28,20 +28,33 @@ class Offer(TypedDict, total=False):
     batch_segments: list[Segment] | None
 
 
-class Outcome(msgspec.Struct, frozen=True, gc=True):
+class Notes(msgspec.Struct, frozen=True):
+    """What stitching noted of one event: enough for the log rows, should someone ask for them.
+
+    stitched: with a copy of the profile's header as it was just then, for profiles go on changing.
+    """
+
+    identity: Identity
+    stitched: Stitched
+    now_ms: int
+    tracking_id: object
+
+    def __repr__(self) -> str:
+        return "Notes()"
+
+
+class Outcome(msgspec.Struct, frozen=True):
     """The answer to one event or read.
 
     offers: section name → offer, in config order.
     rid_value, now_ms: the profile's rid as an int, and the reading time; see `rid` and `now`.
-    id_changes, validation_failures: rows for the embedder's own log. They hold identifiers: they
-        are in neither `json()` nor `repr()`.
+    notes: what the log rows are made of; see `id_changes` and `validation_failures`.
     """
 
     offers: dict[str, Offer]
     rid_value: int | None
     now_ms: int | None
-    id_changes: list[Row]
-    validation_failures: list[Row]
+    notes: Notes | None = None
 
     @property
     def rid(self) -> str | None:
@@ -52,6 +65,22 @@ class Outcome(msgspec.Struct, frozen=True, gc=True):
     def now(self) -> datetime | None:
         """The reading time in UTC; None for a read of nobody without `now`."""
         return None if self.now_ms is None else to_datetime(self.now_ms)
+
+    @property
+    def id_changes(self) -> list[Row]:
+        """Rows about what the event changed in identity, for the embedder's own log: private data."""
+        notes = self.notes
+        if notes is None:
+            return []
+        return notes.identity.id_changes(notes.stitched, notes.now_ms, notes.tracking_id)
+
+    @property
+    def validation_failures(self) -> list[Row]:
+        """The row about identifiers that are none, for the embedder's own log: private data."""
+        notes = self.notes
+        if notes is None:
+            return []
+        return notes.identity.validation_failures(notes.stitched.failures, notes.now_ms, notes.tracking_id)
 
     def json(self) -> bytes:
         """Return the response body: `{"offers": {...}}`."""

@@ -35,8 +35,11 @@ def usable(value: object, text_bytes: int) -> Value | None:
     >>> usable([1.0, None, "a"], 2048)
     [1, 'a']
     """
-    if isinstance(value, list | tuple):
-        return _usable_list(value, text_bytes)
+    kind = value.__class__
+    if kind is float:
+        return canonical(value)  # type: ignore[arg-type]
+    if kind is list or kind is tuple or isinstance(value, list | tuple):
+        return _usable_list(value, text_bytes)  # type: ignore[arg-type]
     return usable_scalar(value, text_bytes)
 
 

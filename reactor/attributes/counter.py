@@ -25,6 +25,8 @@ def emit_add(source: Source, part: str, at: int, panes: ring.Panes, weight: str)
             source.add("starts.append(pane)", f"sums = {part}[{at + 1}]", f"sums.append(sums[-1] + {weight})")
         with source.block("else:"):
             _emit_slow(source, part, at, panes, weight)
+    with source.block("elif not starts:"):
+        source.add(f"{part}[{at}] = [pane]", f"{part}[{at + 1}] = [0, {weight}]")
     with source.block("else:"):
         _emit_slow(source, part, at, panes, weight)
 

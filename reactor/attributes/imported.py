@@ -58,11 +58,10 @@ class BatchTable:
         else:
             self.versions.update(fresh)
 
-    def read(self, seen: dict[str, int] | None, now_ms: int, new: frozenset[str] = frozenset()) -> BatchRow:
+    def read(self, seen: dict[str, int] | None, now_ms: int) -> BatchRow:
         """Return the row of a profile at `now_ms`; the row of NULLs if it has none.
 
         seen: the profile's lookup values and when each was last seen.
-        new: lookup values to leave out, for what a profile was before an event.
         """
         if not seen or not self.versions:
             return self.empty
@@ -71,7 +70,7 @@ class BatchTable:
             order = sorted(seen, key=lambda value: (seen[value], value), reverse=True)
         for value in order:
             versions = self.versions.get(value)
-            if versions is not None and value not in new:
+            if versions is not None:
                 row = versions.at(now_ms)
                 if row is not None:
                     return row

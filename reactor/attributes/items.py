@@ -29,6 +29,9 @@ MEMORY: Final = 2
 ITEM: Final = 3
 SUM_SCALE: Final = 10**6
 
+_TEXT: Final = frozenset({str})
+_NUMBERS: Final = frozenset({int, float})
+
 _encode = msgspec.json.encode
 
 
@@ -278,23 +281,25 @@ def total(row: Row, at: int, column: int, low: int) -> float:
 
 def minimum(row: Row, at: int, column: int, low: int) -> Any:
     """Return the least of the column's numbers and numeric texts, or None."""
-    return min(_numbers(row, at, column, low), default=None)
+    return min(_numbers(live(row, at, column, low)), default=None)
 
 
 def maximum(row: Row, at: int, column: int, low: int) -> Any:
     """Return the greatest of the column's numbers and numeric texts, or None."""
-    return max(_numbers(row, at, column, low), default=None)
+    return max(_numbers(live(row, at, column, low)), default=None)
 
 
-def _numbers(row: Row, at: int, column: int, low: int) -> list[Any]:
-    numbers = (as_number(value) for value in live(row, at, column, low))
+def _numbers(values: list[Any]) -> list[Any]:
+    if set(map(type, values)) <= _NUMBERS:
+        return values
+    numbers = (as_number(value) for value in values)
     return [canonical(number) for number in numbers if number is not None]
 
 
 def distinct(row: Row, at: int, column: int, low: int) -> list[Any]:
     """Return the column's different values in order of first occurrence; a new list."""
     values = live(row, at, column, low)
-    if set(map(type, values)) <= {str}:
+    if set(map(type, values)) <= _TEXT:
         return list(dict.fromkeys(values))
     seen: dict[Any, Any] = {}
     for value in values:

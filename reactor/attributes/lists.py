@@ -28,24 +28,36 @@ class ListSlots:
     def emit_update(self, source: Source, part: str, item: str, fields: list[str], dropped: str) -> None:
         """Write the update by `item`, a local that is not None, of an event at `t`.
 
-        The commonest case is written out: a scalar text, in time order, below capacity, no
-        clear or delete remembered. `dropped`: source of the count of items capacity dropped.
+        The commonest case is written out: a scalar text, in time order, with no clear or delete
+        remembered. `dropped`: source of the count of items capacity dropped.
         """
-        at, shape = self.at, source.constant(self.shape)
-        fresh = f" and {item} not in {part}[{at + ITEM}]" if self.attribute.unique else ""
+        at, columns = self.at, [item, *fields]
+        places = range(at + ITEM, at + ITEM + len(columns))
         source.add(f"times = {part}[{at}]")
-        header = (
-            f"if times and t >= times[-1] and len(times) < {self.attribute.max_items}"
-            f" and {item}.__class__ is str and {part}[{at + MEMORY}] is None{fresh}:"
-        )
-        with source.block(header):
+        is_common = f"{item}.__class__ is str and {part}[{at + MEMORY}] is None"
+        with source.block(f"if times and t >= times[-1] and {is_common}:"):
+            if self.attribute.unique:
+                self._emit_removal(source, part, f"{item} in {part}[{at + ITEM}]", item)
             source.add("times.append(t)")
-            for column, value in enumerate([item, *fields], at + ITEM):
-                source.add(f"{part}[{column}].append({value})")
+            source.add(*(f"{part}[{place}].append({value})" for place, value in zip(places, columns, strict=True)))
+            with source.block(f"if len(times) > {self.attribute.max_items}:"):
+                source.add(f"if newest - times[0] < {self.attribute.ttl_ms}: {dropped} += 1")
+                source.add(f"del times[0], {', '.join(f'{part}[{place}][0]' for place in places)}")
+        with source.block(f"elif not times and {is_common}:"):
+            source.add(f"{part}[{at}] = [t]")
+            source.add(*(f"{part}[{place}] = [{value}]" for place, value in zip(places, columns, strict=True)))
         with source.block("else:"):
             values = "".join(f"{field}, " for field in fields)
-            function = source.function(items.add)
+            function, shape = source.function(items.add), source.constant(self.shape)
             source.add(f"{dropped} += {function}({part}, {shape}, t, {item}, ({values}), newest)")
+
+    def _emit_removal(self, source: Source, part: str, condition: str, item: str) -> None:
+        """Write that the item which the new one replaces goes."""
+        at = self.at
+        places = range(at + ITEM, at + ITEM + len(self.columns))
+        with source.block(f"if {condition}:"):
+            source.add(f"place = {part}[{at + ITEM}].index({item})")
+            source.add(f"del times[place], {', '.join(f'{part}[{each}][place]' for each in places)}")
 
     def emit_delete(self, source: Source, part: str, item: str) -> None:
         source.add(f"{source.function(items.delete)}({part}, {source.constant(self.shape)}, t, {item})")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from reactor.identity import Failure, Profile, Stitched
-from reactor.payload import Offer, Outcome
+from reactor.payload import Notes, Offer, Outcome
 from reactor.plan.layout import Layout
 from reactor.plan.reads import write_offers, write_parts
 from reactor.plan.table import ABSENT, TableWriter
@@ -29,6 +29,7 @@ class Bindings(msgspec.Struct, frozen=True):
     known: names of columns that are no misnamed keys; misnamed: judges an event with others.
     indexes: key by key, value → profile.
     attach: stitches what is new; stored: finds what is there; blank: makes a row nobody keeps.
+    noted, failed: keep what the log rows are made of.
     counts, unusable, dropped: what `stats` tells; changed in place.
     """
 
@@ -39,9 +40,9 @@ class Bindings(msgspec.Struct, frozen=True):
     stored: Callable[..., tuple[Profile | None, int | None, list[Failure]]]
     blank: Callable[[int], Profile]
     read_batch: Callable[..., tuple[Any, ...]]
-    new_values: Callable[[Stitched, int], frozenset[str]]
-    changes_of: Callable[[Stitched, int, Event], list[dict[str, object]]]
-    failures_of: Callable[..., list[dict[str, object]]]
+    seen_before: Callable[[Stitched, int], dict[str, int] | None]
+    noted: Callable[[Stitched, int, Event], Notes | None]
+    failed: Callable[[Sequence[Failure], int, Event], Notes | None]
     counts: list[int]
     unusable: list[int]
     dropped: list[int]
@@ -88,7 +89,7 @@ class Plan:
         """Compile the text and return its functions, which work on what `bindings` names."""
         names: dict[str, Any] = {field: getattr(bindings, field) for field in bindings.__struct_fields__}
         names.update({f"index_{k}": index.get for k, index in enumerate(names.pop("indexes"))})
-        space = load(self.text(), {**self._source.globals, **names, "ABSENT": ABSENT, "NONE_NEW": frozenset()})
+        space = load(self.text(), {**self._source.globals, **names, "ABSENT": ABSENT})
         return Functions(
             {table: space[f"process_{number}"] for table, number in self._numbers.items()},
             {table: space[f"evaluate_{number}"] for table, number in self._numbers.items()},

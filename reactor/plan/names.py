@@ -1,8 +1,8 @@
 """Names of the config as names of generated code.
 
 `Scribe` writes one generated function: it knows which local holds which column, how every
-name of the profile is read, and what has been read already. A read that is used in several
-places, and every computed attribute, is done at most once: its local starts as UNSET and is
+name of the profile is read, and what has been read already. A read that several expressions
+use, and every computed attribute, is done at most once: its local starts as UNSET and is
 filled where it is first needed.
 """
 
@@ -28,11 +28,6 @@ from reactor.values import text_fits, usable, usable_scalar
 UNSET: Final = type("Unset", (), {"__repr__": lambda self: "UNSET", "__slots__": ()})()
 
 
-def without(seen: dict[str, int] | None, new: frozenset[str]) -> list[str] | None:
-    """Return the values of a key but those first seen in this event, None if there are none."""
-    return [value for value in seen or () if value not in new] or None
-
-
 def as_untyped_time(time_ms: int | None) -> str | None:
     """Return a made timestamp as text, for places that take the column for an untyped one."""
     return None if time_ms is None else format_time(time_ms)
@@ -54,10 +49,8 @@ class Scribe:
         self.raw: dict[tuple[str, tuple[str, ...]], str] = {}
         self.made: dict[str, str] = {}
         self.parts: set[int] = set()
-        self.new_keys: set[int] = set()
         self.uses: Tally[tuple[str, bool]] = Tally()
         self._memo: dict[tuple[str, bool], str] = {}
-        self._texts: dict[str, str] = {}
         self._prepared: set[tuple[str, bool]] = set()
         self._before = False
         self.constant = source.constant
@@ -74,10 +67,13 @@ class Scribe:
             return "now"
         before = self.is_before(ref)
         if ref.kind == "segment":
-            batch = self._memo[("", before)]
+            batch = self._memo[("", True)] if before else self.batch()
             return f"({self.constant(ref.name)} in {batch}[{self.layout.segments_at}])"
-        local = self._memo.get((ref.name, before))
-        return local if local is not None else self._profile_read(ref.name, before)
+        key = (ref.name, before)
+        if before or isinstance(self._attribute(ref.name), Computed):
+            return self._memo[key]  # `prepare` has filled it
+        text = self._profile_read(ref.name, before=False)
+        return self._once(key, text) if self.uses[key] > 1 and not self._is_plain(ref.name) else text
 
     def is_before(self, ref: Ref) -> bool:
         """Tell whether a name is to be read as it was before the event."""
@@ -153,17 +149,16 @@ class Scribe:
         key = self.layout.key_slot.get(name)
         if key is not None:
             if before:
-                return f"{self.function(without)}(p[{key}], {self._new(key)})"
+                return self._seen_before(key)
             return f"(p[{key}] or None)"
         base, _, sub = name.partition(".")
         attribute = self.layout.config.attributes[base]
-        batch = self._memo.get(("", before), "batch")
         if isinstance(attribute, Imported):
-            return f"{batch}[{self.layout.imported[base]}]"
+            return f"{self.batch(before=before)}[{self.layout.imported[base]}]"
         slots, part = self.layout.slots[base], self.layout.part_of[base]
         self.parts.add(part)
         imported = self.layout.imported
-        reads = Reads(self.source, f"p{part}", "now", lambda column: f"{batch}[{imported[column]}]")
+        reads = Reads(self.source, f"p{part}", "now", lambda column: f"{self.batch(before=before)}[{imported[column]}]")
         return _emit_part(slots, sub, reads)
 
     def use(self, expressions: Iterable[Expression]) -> None:
@@ -210,20 +205,53 @@ class Scribe:
 
     def _prepare(self, ref: Ref) -> None:
         before = self.is_before(ref)
+        attribute = self._attribute(ref.name) if ref.kind == "profile" else None
         if (ref.name, before) in self._prepared:
             return
         self._prepared.add((ref.name, before))
-        if ref.kind == "segment":
-            self._prepare_batch(before)
-            return
-        attribute = self._attribute(ref.name)
         if isinstance(attribute, Computed):
             self._in_time_of(ref, lambda: self._prepare_computed(attribute, before))
-            return
-        if isinstance(attribute, Imported) or getattr(attribute, "backfill", None) is not None:
-            self._prepare_batch(before)
-        if before or (self.uses[(ref.name, False)] > 1 and not self._is_plain(ref.name)):
-            self._fill((ref.name, before), lambda: self._profile_read(ref.name, before))
+        elif before:
+            # What was before must be read then, wanted or not.
+            if ref.kind == "segment" or isinstance(attribute, Imported):
+                self._fill(("", True), self._batch_read(before=True))
+            if ref.kind == "profile":
+                self._fill((ref.name, True), self._profile_read(ref.name, before=True))
+
+    def _prepare_computed(self, attribute: Computed, before: bool) -> None:
+        for ref in attribute.value.refs:
+            if ref.kind in ("profile", "segment"):
+                self._prepare(ref)
+        self._fill((attribute.name, before), emit_value(attribute.value, self))
+
+    def _fill(self, key: tuple[str, bool], text: str) -> None:
+        """Write that the local of `key` is filled by `text`, unless it has been."""
+        local = self._local(key)
+        with self.source.block(f"if {local} is {self.constant(UNSET)}:"):
+            self.source.add(f"{local} = {text}")
+
+    def _local(self, key: tuple[str, bool]) -> str:
+        return self._memo.setdefault(key, f"{'b' if key[1] else 'm'}{len(self._memo)}")
+
+    def _once(self, key: tuple[str, bool], text: str) -> str:
+        """Return source that reads the local of `key`, and fills it by `text` where it has not been."""
+        local = self._local(key)
+        return f"({local} if {local} is not {self.constant(UNSET)} else ({local} := {text}))"
+
+    def batch(self, *, before: bool = False) -> str:
+        """Return source of the profile's batch row."""
+        return self._once(("", before), self._batch_read(before))
+
+    def _batch_read(self, before: bool) -> str:
+        lookup = self.layout.config.lookup_key
+        if lookup is None:
+            return self.constant(self.layout.empty_batch_row())
+        slot = self.layout.key_slot[lookup]
+        return f"read_batch({self._seen_before(slot) if before else f'p[{slot}]'}, now)"
+
+    def _seen_before(self, key_slot: int) -> str:
+        """Return source of a key's values and the times they were last seen, without this event."""
+        return f"(p[{key_slot}] if stitched is None else seen_before(stitched, {key_slot - KEYS}))"
 
     def _attribute(self, name: str) -> Attribute | None:
         """Return the attribute that a name, or its part, belongs to; None for a key."""
@@ -238,40 +266,6 @@ class Scribe:
             return True
         slots = self.layout.slots.get(name)
         return isinstance(slots, SingleSlots) and slots.attribute.ttl_ms is None and slots.attribute.backfill is None
-
-    def _prepare_computed(self, attribute: Computed, before: bool) -> None:
-        for ref in attribute.value.refs:
-            if ref.kind in ("profile", "segment"):
-                self._prepare(ref)
-        self._fill((attribute.name, before), lambda: emit_value(attribute.value, self))
-
-    def batch(self) -> str:
-        """Write that the profile's batch row is read, and return the local that holds it."""
-        self._prepare_batch(before=False)
-        return self._memo[("", False)]
-
-    def _prepare_batch(self, before: bool) -> None:
-        lookup = self.layout.config.lookup_key
-        if lookup is None:
-            self._fill(("", before), lambda: self.constant(self.layout.empty_batch_row()))
-            return
-        slot = self.layout.key_slot[lookup]
-        new = f", {self._new(slot)}" if before else ""
-        self._fill(("", before), lambda: f"read_batch(p[{slot}], now{new})")
-
-    def _new(self, key_slot: int) -> str:
-        self.new_keys.add(key_slot - KEYS)
-        return f"new_{key_slot - KEYS}"
-
-    def _fill(self, key: tuple[str, bool], read: Callable[[], str]) -> None:
-        """Write that the local of `key` is filled by what `read` gives, unless it has been."""
-        local = self._memo.get(key)
-        if local is None:
-            local = f"{'b' if key[1] else 'm'}{len(self._memo)}"
-            self._texts[local] = read()
-            self._memo[key] = local
-        with self.source.block(f"if {local} is {self.constant(UNSET)}:"):
-            self.source.add(f"{local} = {self._texts[local]}")
 
     def write_parts(self, parts: Iterable[int]) -> None:
         """Write the reading of parts of the profile `p`; one never touched reads as its template."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reactor.criteria import Expression
+from reactor.criteria import Expression, Ref
 from reactor.payload import number_out, segments_out, time_out, value_out
 from reactor.plan.names import Scribe
-from reactor.spec.model import Section
+from reactor.spec.model import Config, Counter, ListAttribute, Section
 
 PUBLIC, PRIVATE, NOBODY = 0, 1, 2  # who reads the answer, as generated code is told
 
@@ -17,15 +17,30 @@ def expressions_of(section: Section) -> list[Expression]:
 
 
 def out(scribe: Scribe, expression: Expression) -> str:
-    """Return source of an expression's value as JSON has it."""
+    """Return source of an expression's value as JSON has it, sharing nothing with the profile."""
     text = scribe.value(expression)
-    if expression.type == "number":
-        return f"{scribe.function(number_out)}({text})"
-    if expression.type == "timestamp":
-        return f"{scribe.function(time_out)}({text})"
-    if expression.type in ("string", "boolean"):
+    if expression.type in ("string", "boolean") or is_ready(scribe.layout.config, expression):
         return text
-    return f"{scribe.function(value_out)}({text})"
+    function = {"number": number_out, "timestamp": time_out}.get(expression.type, value_out)
+    return f"{scribe.function(function)}({text})"
+
+
+def is_ready(config: Config, expression: Expression) -> bool:
+    """Tell whether an expression reads a part whose value is fit to go out as it is.
+
+    Counts are ints; the items of a list are scalars, and `distinct` makes a new list of them.
+    """
+    root = expression.root
+    if not isinstance(root, Ref) or root.kind != "profile":
+        return False
+    base, _, part = root.name.partition(".")
+    attribute = config.attributes.get(base)
+    if isinstance(attribute, ListAttribute):
+        aggregation = attribute.aggregations[part]
+        return aggregation.kind == "count" or (
+            aggregation.kind in ("first", "last", "distinct") and aggregation.column == "item"
+        )
+    return isinstance(attribute, Counter) and attribute.decimals == 0
 
 
 class SectionWriter:

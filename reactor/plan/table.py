@@ -54,7 +54,6 @@ class TableWriter:
         with source.block(f"def {name}(event, given, audience):"):
             self._write_door(scribe)
             source.add(*flag_lines, *identity)
-            self._write_new(scribe)
             scribe.write_unset()
             scribe.write_parts(parts_before)
             source.add(*before)
@@ -87,7 +86,7 @@ class TableWriter:
             scribe.write_parts(scribe.parts)
             source.add("offers = {}")
             source.add(*answer)
-            source.add(f"return {source.function(Outcome)}(offers, rid, now, [], failures_of(failures, now, event))")
+            source.add(f"return {source.function(Outcome)}(offers, rid, now, failed(failures, now, event))")
 
     def write_time(self, name: str) -> None:
         """Write `name(event, given) -> ms` of the event's time."""
@@ -215,10 +214,6 @@ class TableWriter:
             source.add("is_late = t < newest", "if not is_late: newest = t")
         source.add("now = newest if given is None or given < newest else given")
 
-    def _write_new(self, scribe: Scribe) -> None:
-        for k in sorted(scribe.new_keys):
-            self.source.add(f"new_{k} = NONE_NEW if stitched is None else new_values(stitched, {k})")
-
     def _write_touch(self) -> None:
         """Write that the profile and its identifiers were seen at `t`."""
         source = self.source
@@ -245,6 +240,5 @@ class TableWriter:
 
     def _write_outcome(self) -> None:
         outcome = self.source.function(Outcome)
-        with self.source.block("if stitched is None:"):
-            self.source.add(f"return {outcome}(offers, rid, now, [], [])")
-        self.source.add(f"return {outcome}(offers, rid, now, changes_of(stitched, now, event), failures_of(stitched.failures, now, event))")
+        notes = "None if stitched is None else noted(stitched, now, event)"
+        self.source.add(f"return {outcome}(offers, rid, now, {notes})")
