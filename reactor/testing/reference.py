@@ -96,13 +96,16 @@ class Reference:
         self._check_audience(audience)
         now_ms = read_now(now, self.clock)
         read = self._event(event, table, now_ms)
-        identifiers, _ = read.identifiers()
+        identifiers, failures = read.identifiers()
         joined = self._joined(identifiers[: self.config.limits.associations], read.time_ms)
         newest = joined.newest if joined else 0
         time_ms = max(newest, read.time_ms, now_ms or 0)
         view = self._view(joined, time_ms, read, None)
         return ReferenceOutcome(
-            self._offers(view, audience), joined.rid if joined else None, to_datetime(time_ms)
+            offers=self._offers(view, audience),
+            rid=joined.rid if joined else None,
+            now=to_datetime(time_ms),
+            validation_failures=validation_failures(self.config, failures, read, time_ms),
         )
 
     def offers(
@@ -209,10 +212,8 @@ class Reference:
             return where is None or (event is not None and event.holds(where))
         if event is None:
             return False
-        return any(
-            name in event.key_events and (name not in section.where or event.holds(section.where[name]))
-            for name in section.on
-        )
+        first = next((name for name in section.on if name in event.key_events), None)
+        return first is not None and (first not in section.where or event.holds(section.where[first]))
 
     def _offer(self, section: Section, view: View) -> dict[str, object]:
         attributes = {

@@ -131,7 +131,7 @@ class Event:
         """Return the valid identifiers in config order, and the failures."""
         config, present = self.config, self.names()
         valid: list[Identifier] = []
-        failures: list[Failure] = []
+        failures = [Failure(name, self.raw[name], OTHER_CASE) for name in present if self._is_misnamed(name)]
         for key in config.keys:
             if key.internal or key.name not in present:
                 continue
@@ -141,12 +141,14 @@ class Event:
                 valid.append((key.name, str(value)))
             else:
                 failures.append(Failure(key.name, value, reason))
-        configured = {key.name for key in config.keys}
-        spelled = {key.name.lower() for key in config.keys if not key.internal}
-        for name in present:
-            if name not in configured and name.lower() in spelled:
-                failures.append(Failure(name, self.identity_column(name), OTHER_CASE))
         return valid, failures
+
+    def _is_misnamed(self, name: str) -> bool:
+        """Tell whether a column of the event equals a key but for the case of its name."""
+        keys = self.config.keys
+        spelled = {key.name.lower() for key in keys if not key.internal}
+        is_key = name in {key.name for key in keys} or name in self.made
+        return not is_key and name.lower() in spelled and self.raw[name] is not None
 
     def fact(self, attribute: Single | ListAttribute | Counter | Total) -> object:
         """Return what this event says to an attribute: a value, a ListChange, or units; None for nothing."""

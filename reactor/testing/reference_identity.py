@@ -83,8 +83,9 @@ class Change(msgspec.Struct):
     """What an event or a row changed.
 
     before: the profile's identifiers after merging, without those that joined now or were evicted,
-        with the times at which they were last seen before. brought: the event's identifiers that were not on the
-        survivor. joined: all identifiers that joined now.
+        with the times at which they were last seen before.
+    brought: the event's identifiers that were not on the survivor.
+    joined: all identifiers that joined now.
     """
 
     profile: Profile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from reactor.criteria import Expression, Ref, walk
@@ -70,20 +71,20 @@ class View:
         for name, attribute in self.config.attributes.items():
             match attribute:
                 case Single():
-                    yield name, lambda it=attribute: self._held(it).value
+                    yield name, partial(self._single, attribute)
                 case ListAttribute():
                     for part, aggregation in attribute.aggregations.items():
-                        yield f"{name}.{part}", lambda it=attribute, how=aggregation: self._aggregate(it, how)
+                        yield f"{name}.{part}", partial(self._aggregate, attribute, aggregation)
                 case Counter():
                     for window in attribute.windows:
                         part = name if window.name is None else f"{name}.{window.name}"
-                        yield part, lambda it=attribute, window=window: self._count(it, window)
+                        yield part, partial(self._count, attribute, window)
                 case Total():
-                    yield name, lambda it=attribute: self._total(it)
+                    yield name, partial(self._total, attribute)
                 case Imported():
-                    yield name, lambda it=attribute: self._imported(it)
+                    yield name, partial(self._imported, attribute)
                 case Computed():
-                    yield name, lambda it=attribute: self.value(it.value)
+                    yield name, partial(self.value, attribute.value)
 
     def parts(self) -> dict[str, object]:
         """Return every part's value, in config order."""
@@ -125,6 +126,9 @@ class View:
         if ref.kind == "segment":
             return ref.name in self.segments()
         return (self.before if ref.before and self.before is not None else self).part(ref.name)
+
+    def _single(self, single: Single) -> object:
+        return self._held(single).value
 
     def _held(self, single: Single) -> Held:
         """Return the latest live value of a single, of its own events and of the imported one."""

@@ -66,7 +66,7 @@ class Choice(msgspec.Struct):
     """
 
     remembering: bool = False
-    idle: bool = True
+    idle: bool = False
 
 
 def make_config(random: Random, choice: Choice | None = None) -> Mapped:
@@ -75,7 +75,7 @@ def make_config(random: Random, choice: Choice | None = None) -> Mapped:
     attributes = _attributes(random, choice)
     types = part_types(attributes)
     attributes["made_up"] = {"type": "computed", "value": _value(random, types, deep=True)}
-    types["made_up"] = "any"
+    types["made_up"] = "unknown"
     return {
         "version": 1,
         "name": "drawn",
@@ -112,10 +112,11 @@ def _limits(random: Random, choice: Choice) -> Mapped:
 
 def _attributes(random: Random, choice: Choice) -> Mapped:
     attributes: Mapped = {}
+    secret = random.sample(["tier", "vip", "labels", "marks"], random.randrange(3))
     for name, dtype in IMPORTED.items():
-        attributes[name] = {"type": "imported", "dtype": dtype, "sensitive": random.random() < 0.3}
+        attributes[name] = {"type": "imported", "dtype": dtype, "sensitive": name in secret}
     for number, dtype in enumerate(random.sample(DTYPES, 3)):
-        attributes[f"single{number}"] = _single(random, dtype)
+        attributes[f"single{number}"] = _single(random, dtype, secret)
     for number in range(2):
         attributes[f"list{number}"] = _list(random, choice)
     for number in range(2):
@@ -154,7 +155,7 @@ def _by_key_event(random: Random, on: object, expressions: Sequence[str]) -> obj
     return {name: random.choice(expressions) for name in _names(on)}
 
 
-def _single(random: Random, dtype: str) -> Mapped:
+def _single(random: Random, dtype: str, secret: Sequence[str]) -> Mapped:
     on = _on(random)
     single: Mapped = {"type": "single", "on": on, "dtype": dtype}
     single["value"] = _by_key_event(random, on, VALUES[dtype])
@@ -164,6 +165,7 @@ def _single(random: Random, dtype: str) -> Mapped:
     if random.random() < 0.4:
         value = next(name for name, kind in IMPORTED.items() if kind == dtype)
         single["backfill"] = {"value": value, "time": "since"}
+        single["sensitive"] = value in secret
     return single
 
 
@@ -271,7 +273,6 @@ def condition(random: Random, types: Mapping[str, str]) -> str:
     name = random.choice(sorted(types))
     forms = [
         f"{name} IS NULL",
-        f"{name} IS DISTINCT FROM before.{name}",
         "mail IS NOT NULL AND before.mail IS NULL",
         "cardinality(client) > 1",
         "before.client IS NULL",
@@ -294,6 +295,7 @@ def condition(random: Random, types: Mapping[str, str]) -> str:
         "numbers": [f"contains({name}, 1)", f"{name} > 1"],
         "list": [f"contains({name}, 'x')", f"contains({name}, 1)", f"cardinality({name}) > 1"],
         "any": [f"{name} = 'x'", f"{name} > 1"],
+        "unknown": [f"before.{name} IS NULL"],
     }
     return random.choice(forms + by_type[types[name]] * 3)
 
