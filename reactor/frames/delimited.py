@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from typing import Final
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from reactor.errors import EventError
 from reactor.frames.rows import BadRow, FrameRows
+from reactor.frames.wellformed import is_wellformed
 
 _BLOCK: Final = 50_000
 
@@ -22,10 +24,28 @@ def read_csv(content: bytes, path: str) -> FrameRows:
     A row with another number of fields than the header, with malformed quotes or with bytes that are
     not UTF-8 is a bad row. Raises EventError if the header can't be used.
     """
-    # Bytes that are not UTF-8 become lone surrogates, so that they spoil their own row only.
-    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", errors="surrogateescape", newline="")
-    records = _records(csv.reader(text, strict=True))
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    records = _records(_reader(content))
     names = _header(next(records, None), path)
+    frame = _read_fast(content, names)
+    if frame is not None:
+        return FrameRows(_without_empty(frame), {})
+    return _read_slow(records, names)
+
+
+def _read_fast(content: bytes, names: list[str]) -> pl.DataFrame | None:
+    """Return the rows if all of them are well-formed, else None."""
+    if not is_wellformed(content, len(names)):
+        return None
+    try:
+        frame = pl.read_csv(content, infer_schema=False)
+    except PolarsError:
+        return None
+    return frame if frame.columns == names else None
+
+
+def _read_slow(records: Iterator[list[str] | BadRow], names: list[str]) -> FrameRows:
+    """Return the rows one by one, and what is wrong with the bad ones."""
     bad: dict[int, BadRow] = {}
     frames = [_frame(names, [])]
     block: list[list[str]] = []
@@ -40,8 +60,17 @@ def read_csv(content: bytes, path: str) -> FrameRows:
             frames.append(_block_frame(names, block, count - len(block), bad))
             block = []
     frames.append(_block_frame(names, block, count - len(block), bad))
-    frame = pl.concat(frames)
-    return FrameRows(frame.with_columns(pl.when(pl.all() != "").then(pl.all())), bad)
+    return FrameRows(_without_empty(pl.concat(frames)), bad)
+
+
+def _without_empty(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+
+
+def _reader(content: bytes) -> Iterator[list[str]]:
+    # Bytes that are not UTF-8 become lone surrogates, so that they spoil their own row only.
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="surrogateescape", newline="")
+    return csv.reader(text, strict=True)
 
 
 def _records(reader: Iterator[list[str]]) -> Iterator[list[str] | BadRow]:

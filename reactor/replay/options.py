@@ -63,15 +63,15 @@ class Results(msgspec.Struct, frozen=True):
 
 def options(
     *,
-    table: str | None,
-    table_column: str | None,
-    time: str | None,
-    audience: Audience,
-    since: object,
-    until: object,
-    limit: int | None,
-    strict: bool,
-    engine: str,
+    table: str | None = None,
+    table_column: str | None = None,
+    time: str | None = None,
+    audience: Audience = "public",
+    since: object = None,
+    until: object = None,
+    limit: int | None = None,
+    strict: bool = False,
+    engine: str = "auto",
 ) -> Options:
     """Check the arguments of a replay. Raises ReactorError, naming the argument."""
     if table is not None and table_column is not None:
