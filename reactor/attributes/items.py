@@ -200,7 +200,7 @@ def merge(survivor: Row, absorbed: Row, merged: Row, shape: Shape) -> None:
     the items of both.
     """
     at = shape.at
-    memory = _merge_memory(survivor[at + MEMORY], absorbed[at + MEMORY], shape.max_items)
+    memory = _merge_memory(survivor[at + MEMORY], absorbed[at + MEMORY])
     rows = [
         (row[at][place], _is_hidden(row, at, place), *(row[at + ITEM + c][place] for c in range(shape.columns)))
         for row in (absorbed, survivor)
@@ -217,6 +217,8 @@ def merge(survivor: Row, absorbed: Row, merged: Row, shape: Shape) -> None:
             for item in rows
             if item[0] > cleared
         ]
+        # Only now: a delete that makes room for newer ones has reached the items of both.
+        _forget_deletes(memory, shape.max_items)
     merged[at + MEMORY] = memory
     if not rows:
         _reset(merged, shape)
@@ -231,7 +233,7 @@ def _is_hidden(row: Row, at: int, place: int) -> bool:
     return row[at + HIDDEN] is not None and row[at + HIDDEN][place]
 
 
-def _merge_memory(survivor: list[Any] | None, absorbed: list[Any] | None, most: int) -> list[Any] | None:
+def _merge_memory(survivor: list[Any] | None, absorbed: list[Any] | None) -> list[Any] | None:
     if survivor is None or absorbed is None:
         one = survivor or absorbed
         return None if one is None else [one[0], dict(one[1])]
@@ -240,9 +242,7 @@ def _merge_memory(survivor: list[Any] | None, absorbed: list[Any] | None, most: 
         if deletes.get(key, NEVER) <= time:
             deletes.pop(key, None)
             deletes[key] = time
-    memory = [max(survivor[0], absorbed[0]), deletes]
-    _forget_deletes(memory, most)
-    return memory
+    return [max(survivor[0], absorbed[0]), deletes]
 
 
 def live(row: Row, at: int, column: int, low: int) -> Any:
@@ -306,6 +306,11 @@ def distinct(row: Row, at: int, column: int, low: int) -> list[Any]:
         if value is not None:
             seen.setdefault(value_key(value), value)
     return list(seen.values())
+
+
+def listed(row: Row, at: int, column: int, low: int) -> list[Any]:
+    """As `distinct`, of a column whose values differ anyway."""
+    return list(live(row, at, column, low))
 
 
 def count(row: Row, at: int, column: int, low: int) -> int:
