@@ -87,7 +87,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     if summary["without_identifier"]:
         lines.append(f"without a usable identifier: {summary['without_identifier']:,}")
     if summary["batch"]:
-        lines.append(f"batch: {_count(summary['batch']['rows'], 'row')}")
+        lines.append(_batch_line(summary["batch"]))
     redacted = f", {summary['redacted']:,} of them redacted" if summary["redacted"] else ""
     lines.append(f"offers: {summary['offers']:,}{redacted}")
     lines += _section_lines(summary["sections"])
@@ -171,6 +171,12 @@ def _batch_warnings(batch: Mapping[str, Any] | None) -> list[str]:
         "the batch rows" if batch["undated"] == batch["rows"] else f"{_count(batch['undated'], 'batch row')}"
     )
     return [f"{which} without a `time`: values of today were used for the whole history"]
+
+
+def _batch_line(batch: Mapping[str, Any]) -> str:
+    refused = f", {batch['refused']:,} refused" if batch["refused"] else ""
+    missing = f"; no column {', '.join(batch['missing'])}" if batch["missing"] else ""
+    return f"batch: {_count(batch['rows'], 'row')}{refused}{missing}"
 
 
 def _section_lines(sections: Sequence[Mapping[str, Any]]) -> list[str]:
