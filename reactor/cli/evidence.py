@@ -21,7 +21,7 @@ from reactor.errors import Problem, did_you_mean
 from reactor.event import nested
 from reactor.frames import BadRow, rows_of
 from reactor.identity.validate import KeyRule, Validator
-from reactor.spec.model import (
+from reactor.spec import (
     Attribute,
     ByKeyEvent,
     Config,
@@ -31,8 +31,8 @@ from reactor.spec.model import (
     Table,
     Total,
     Trigger,
+    format_path,
 )
-from reactor.spec.node import format_path
 
 # Below this many identifiers one large profile says nothing.
 FEW_IDENTIFIERS = 20

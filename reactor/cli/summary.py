@@ -6,7 +6,7 @@ import msgspec
 
 from reactor.cli.console import aligned, count_of, paint, printable
 from reactor.plan import profile_bytes
-from reactor.spec.model import (
+from reactor.spec import (
     Attribute,
     Computed,
     Config,

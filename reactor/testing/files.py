@@ -21,10 +21,9 @@ import msgspec
 from reactor.engine import Reactor
 from reactor.errors import ConfigError, Problem, ReactorError, did_you_mean
 from reactor.payload import Audience
-from reactor.spec import Config
-from reactor.spec.node import Node, Reading, describe
-from reactor.spec.node import Path as Place
-from reactor.spec.read import read
+from reactor.spec import Config, Node, Reading, read
+from reactor.spec import Path as Place
+from reactor.spec.node import describe
 
 Object: TypeAlias = Mapping[str, object]
 
@@ -142,7 +141,9 @@ class _Reader:
         if node.child("batch") is not None:
             entries = self.mapping(node, place, ("batch",))
             rows = self.items(entries["batch"], (*place, "batch"), "list of rows")
-            return BatchStep(_line(node), [self.object(row, (*place, "batch")) for row in rows])
+            return BatchStep(
+                _line(node), [self.object(row, (*place, "batch", number)) for number, row in enumerate(rows)]
+            )
         entries = self.mapping(node, place, (*EVENT_KEYS, "batch"))
         if isinstance(node.value, dict) and ("event" in entries) == ("json" in entries):
             got = "both" if "event" in entries else "neither"

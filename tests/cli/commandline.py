@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 
@@ -15,6 +16,7 @@ class Done(NamedTuple):
 
 
 Run: TypeAlias = Callable[..., Done]
+Write: TypeAlias = Callable[..., Path]
 
 
 CONFIG = """\

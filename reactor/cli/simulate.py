@@ -1,0 +1,177 @@
+"""`reactor simulate`: replay a history, and say what was offered to whom."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reactor.cli.console import (
+    DONE,
+    FOUND,
+    CommandError,
+    binary_stdout,
+    complain,
+    count_of,
+    progress,
+    warn,
+)
+from reactor.cli.inputs import HELP, Input, add_table, parse_inputs, unknown_table
+from reactor.cli.loading import add_audience, add_config, load, require_file, time_argument
+from reactor.frames import form_of, need, replacing
+from reactor.replay import Options, Replay, Results
+from reactor.replay.options import BadRowError, options
+from reactor.spec import Config
+
+SUMMARY = "replay a history: what was offered to whom"
+EXAMPLE = "reactor simulate reactor.yaml orders.csv.gz --batch loyalty.csv --out offers.parquet"
+
+MOST_REASONS = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_config(parser)
+    parser.add_argument("files", metavar="[TABLE=]FILE", nargs="+", help=HELP)
+    events = parser.add_argument_group("which events")
+    tables = events.add_mutually_exclusive_group()
+    add_table(tables)
+    tables.add_argument("--table-column", metavar="C", help="the column that names each event's table")
+    events.add_argument("--time", metavar="COLUMN", help="the time column, in place of the config's")
+    events.add_argument("--batch", metavar="FILE", help="imported rows; a column `time` dates them")
+    events.add_argument(
+        "--since", metavar="T", type=time_argument, help="events before T build state but give no rows"
+    )
+    events.add_argument("--until", metavar="T", type=time_argument, help="leave out events at or after T")
+    events.add_argument("--limit", metavar="N", type=int, help="the first N events after sorting by time")
+    add_audience(parser)
+    parser.add_argument("--strict", action="store_true", help="end at the first bad row, with exit code 1")
+    parser.add_argument(
+        "--engine", choices=("auto", "live", "columnar"), default="auto", help="which engine (default: auto)"
+    )
+    _add_outputs(parser.add_argument_group("what to write, by ending: csv, jsonl, json or parquet"))
+
+
+def _add_outputs(outputs: argparse._ArgumentGroup) -> None:
+    outputs.add_argument("--out", metavar="F", help="a row per offer; - writes JSON lines to stdout")
+    outputs.add_argument("--attributes", metavar="F", help="a row per event: every attribute just after it")
+    outputs.add_argument("--profiles", metavar="F", help="a row per profile, at the end or at --at")
+    outputs.add_argument("--at", metavar="T", type=time_argument, help="the reading time of --profiles")
+    outputs.add_argument("--id-changes", metavar="F", help="the identity log: private data")
+    outputs.add_argument("--rejects", metavar="F", help="the bad rows: number, path and reason")
+    outputs.add_argument("--summary", metavar="F", help="the summary as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay, write what was asked for, and print the summary."""
+    need("polars", "simulate")
+    config = load(arguments.config)
+    inputs = _inputs(arguments, config)
+    _check_outputs(arguments)
+    try:
+        results = _replay(arguments, config, inputs)
+    except BadRowError as error:
+        problem = str(error)
+    else:
+        _write(arguments, results)
+        _report(arguments, config, results)
+        return DONE
+    complain(f"{problem}; nothing was written")
+    return FOUND
+
+
+def _inputs(arguments: argparse.Namespace, config: Config) -> list[Input]:
+    if arguments.table is not None and (remark := unknown_table(arguments.table, config)):
+        warn(remark)
+    if arguments.batch is not None:
+        require_file(arguments.batch)
+    return parse_inputs(
+        arguments.files, config, arguments.table, any_table=arguments.table_column is not None
+    )
+
+
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """Raise what would otherwise end the command after all the work is done."""
+    if arguments.at is not None and arguments.profiles is None:
+        raise CommandError("--at is the reading time of --profiles: name a file for those")
+    names = [arguments.attributes, arguments.profiles, arguments.id_changes, arguments.rejects]
+    paths = [path for path in (arguments.out, *names) if path not in (None, "-")]
+    for path in paths:
+        form_of(path)
+    for path in (*paths, *([arguments.summary] if arguments.summary else [])):
+        if not Path(path).resolve().parent.is_dir():
+            raise CommandError(f"{path}: there is no such folder")
+
+
+def _replay(arguments: argparse.Namespace, config: Config, inputs: list[Input]) -> Results:
+    chosen = _options(arguments)
+    events: Any = [(table, file) for file, table in inputs]
+    with progress("Reading"):
+        replay = Replay(config, events, chosen, batch=arguments.batch)
+    with progress("Replaying") as report:
+        return replay.run(
+            attributes=arguments.attributes is not None,
+            profiles=arguments.profiles is not None,
+            at=arguments.at,
+            progress=report,
+        )
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    return options(
+        table=None if arguments.table_column else arguments.table,
+        table_column=arguments.table_column,
+        time=arguments.time,
+        audience=arguments.audience,
+        since=arguments.since,
+        until=arguments.until,
+        limit=arguments.limit,
+        strict=arguments.strict,
+        engine=arguments.engine,
+    )
+
+
+def _write(arguments: argparse.Namespace, results: Results) -> None:
+    from reactor.frames.writing import encode, write_frame
+
+    frames = {
+        arguments.attributes: results.attributes,
+        arguments.profiles: results.profiles,
+        arguments.id_changes: results.id_changes,
+        arguments.rejects: results.rejects,
+    }
+    for path, frame in frames.items():
+        if path is not None and frame is not None:
+            write_frame(frame, path)
+    if arguments.summary is not None:
+        with replacing(arguments.summary) as target:
+            target.write(json.dumps(results.summary, indent=2, ensure_ascii=False).encode() + b"\n")
+    # Last, because a reader of stdout may leave before the end.
+    if arguments.out == "-":
+        encode(results.offers, "lines", binary_stdout())
+    elif arguments.out is not None:
+        write_frame(results.offers, arguments.out)
+
+
+def _report(arguments: argparse.Namespace, config: Config, results: Results) -> None:
+    from reactor.cli.offered import show
+
+    show(config, results, sys.stderr if arguments.out == "-" else sys.stdout)
+    for line in _bad_rows(results.summary):
+        warn(line)
+    for text in results.summary["warnings"]:
+        warn(text)
+
+
+def _bad_rows(summary: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for each in summary["rejects"][:MOST_REASONS]:
+        numbers = [str(number) for number in each["first"] if number is not None]
+        more = ", …" if each["rows"] > len(numbers) else ""
+        which = f" (row {', '.join(numbers)}{more})" if numbers else ""
+        lines.append(f"{count_of(each['rows'], 'bad row')}{which}: {each['path']}: {each['reason']}")
+    rest = len(summary["rejects"]) - MOST_REASONS
+    return [*lines, f"{rest:,} more reasons: see --rejects"] if rest > 0 else lines
