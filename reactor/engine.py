@@ -22,7 +22,6 @@ from reactor.event import as_event, kind_of, time_between
 from reactor.identity import (
     CREATED,
     KEYS,
-    KEYS,
     MISNAMED,
     NEWEST,
     NULL,
@@ -37,7 +36,6 @@ from reactor.identity import (
 )
 from reactor.payload import Audience, Notes, Outcome
 from reactor.plan import (
-    ABSENT,
     CLAMPED,
     LATE,
     NOBODY,
@@ -45,9 +43,11 @@ from reactor.plan import (
     PRIVATE,
     PUBLIC,
     Bindings,
+    Handler,
     PartInfo,
     Plan,
     parts_of,
+    refs_of,
 )
 from reactor.plan.size import packed
 from reactor.spec import Config, load_config
@@ -56,7 +56,7 @@ from reactor.units import to_datetime
 MOST_NAMES: Final = 10_000  # column names remembered as harmless
 MOST_TABLES: Final = 100  # tables outside the config that are counted by name
 
-_AUDIENCES: Final = {"public": PUBLIC, "private": PRIVATE, None: NOBODY}
+_AUDIENCES: Final = {"public": PUBLIC, "private": PRIVATE}
 
 
 class ProfileView(msgspec.Struct, frozen=True):
@@ -114,6 +114,8 @@ class Reactor:
         self._lookup = None if self.config.lookup_key is None else self._names.index(self.config.lookup_key)
         self._identity = self._new_identity()
         self._lookup_before: tuple[str, int] | None = None
+        self._asks_before = any(ref.before for section in self.config.sections for ref in refs_of(section))
+        self._keys_end = KEYS + len(self._names)
         self._batch = BatchTable(len(self._layout.imported))
         self._waiting = Waiting(-1 if self._lookup is None else self._lookup)
         self._known: set[str] = set(self._names)
@@ -121,9 +123,13 @@ class Reactor:
         self._unusable = [0] * len(self.config.attributes)
         self._dropped = [0] * len(self.config.attributes)
         self._totals = dict.fromkeys(("refused", "merges", "evicted_identifiers", "evicted_rids"), 0)
-        self._events: dict[str, int] = dict.fromkeys(self.config.tables, 0)
+        self._events = [0] * (len(self.config.tables) + 1)
+        self._other_tables: dict[str, int] = {}
         self._nobody: Profile = self._layout.new(0, 0)
         self._functions = plan.bind(self._bindings())
+        self._handlers = dict(self._functions.process)
+        if len(self.config.tables) == 1:
+            self._handlers[None] = next(iter(self._handlers.values()))
         self._parts = parts_of(self.config)
 
     @classmethod
@@ -152,7 +158,17 @@ class Reactor:
         Cost: some microseconds; benchmark `live`.
         """
         with self._lock:
-            return self._process(event, table, audience, now)
+            handler = self._handlers.get(table)
+            who = _AUDIENCES.get(audience)
+            if handler is None or who is None or event.__class__ is not dict:
+                return self._process(event, table, _audience(audience), now)
+            try:
+                if now is not None or self._clock is not None:
+                    now = self._now(now)
+                return handler(event, now, who)  # type: ignore[arg-type]
+            except EventError:
+                self._totals["refused"] += 1
+                raise
 
     def process_json(
         self,
@@ -164,14 +180,14 @@ class Reactor:
     ) -> bytes:
         """As `process`, from JSON text to the response's JSON text. Cost: benchmark `door`."""
         with self._lock:
-            return self._process(body, table, audience, now).json()
+            return self._process(body, table, _audience(audience), now).json()
 
     def ingest(
         self, event: Mapping[str, Any] | bytes | str, table: str | None = None, *, now: object = None
     ) -> Outcome:
         """As `process`, but answer nothing: the outcome's offers are empty."""
         with self._lock:
-            return self._process(event, table, None, now)
+            return self._process(event, table, NOBODY, now)
 
     def evaluate(
         self,
@@ -204,7 +220,7 @@ class Reactor:
         A timestamp is in ms.
         """
         with self._lock:
-            outcome = self._process(event, table, audience, now)
+            outcome = self._process(event, table, _audience(audience), now)
             rid = outcome.rid_value
             profile = self._nobody if rid is None else self._identity.rids[rid]
             return outcome, self._functions.parts(profile, cast(int, outcome.now_ms))
@@ -215,28 +231,28 @@ class Reactor:
         time_of = times.get(self._table(table)) or times[OTHER_TABLE]
         return time_of(as_event(event, self._limits.event_bytes), None)
 
-    def _process(self, event: object, table: str | None, audience: str | None, now: object) -> Outcome:
-        if table not in self._events:
-            table = self._table(table)
+    def _process(self, event: object, table: str | None, audience: int, now: object) -> Outcome:
+        """As `process`, for what takes the longer way: JSON text, a table the config doesn't name."""
         try:
-            handler = self._functions.process.get(table) or self._functions.process[OTHER_TABLE]
-            columns = event if event.__class__ is dict else as_event(event, self._limits.event_bytes)
-            given = None if now is None and self._clock is None else self._now(now)
-            outcome = handler(columns, given, _AUDIENCES[audience] if audience in _AUDIENCES else _audience(audience))
+            name = self._table(table)
+            handler = self._handlers.get(name) or self._other(name)
+            return handler(as_event(event, self._limits.event_bytes), self._now(now), audience)
         except EventError:
             self._totals["refused"] += 1
             raise
-        if table in self._events:
-            self._events[table] += 1
-        else:
-            self._count_other(table)
-        return outcome
 
-    def _count_other(self, table: str) -> None:
-        """Count an event of a table the config doesn't name; the first hundred have names of their own."""
-        is_room = len(self._events) < len(self.config.tables) + MOST_TABLES
-        name = table if is_room else OTHER_TABLE
-        self._events[name] = self._events.get(name, 0) + 1
+    def _other(self, table: str) -> Handler:
+        """Return the handler for a table the config doesn't name; the first hundred are counted by name."""
+        handler = self._handlers[OTHER_TABLE]
+        if len(self._other_tables) >= MOST_TABLES and table not in self._other_tables:
+            return handler
+
+        def counting(event: Mapping[str, Any], given: int | None, audience: int) -> Outcome:
+            outcome = handler(event, given, audience)
+            self._other_tables[table] = self._other_tables.get(table, 0) + 1
+            return outcome
+
+        return counting
 
     def _table(self, table: str | None) -> str:
         if table is None:
@@ -325,7 +341,7 @@ class Reactor:
         with self._lock:
             names = list(self.config.attributes)
             return {
-                "events": {name or "(other)": count for name, count in self._events.items()},
+                "events": self._events_by_table(),
                 **self._totals,
                 "clamped": self._counts[CLAMPED],
                 "late": self._counts[LATE],
@@ -335,6 +351,12 @@ class Reactor:
                 "identifiers": sum(map(len, self._identity.index)),
                 "imported_rows": len(self._batch),
             }
+
+    def _events_by_table(self) -> dict[str, int]:
+        by_table = dict(zip(self.config.tables, self._events, strict=False))
+        by_table.update(self._other_tables)
+        unnamed = self._events[-1] - sum(self._other_tables.values())
+        return by_table if unnamed == 0 else {**by_table, "(other)": unnamed}
 
     def check(self) -> None:
         """Assert every invariant of the state. For tests. Cost: O(profiles and all they hold)."""
@@ -374,14 +396,14 @@ class Reactor:
     def _join(self, identifiers: list[Identifier]) -> bool:
         stitched = self._identity.join(identifiers)
         if stitched is not None:
-            self._note(stitched)
+            self._count_stitched(stitched)
         return stitched is not None
 
     # What generated code calls
 
     def _bindings(self) -> Bindings:
         return Bindings(
-            known=self._known,
+            are_known=self._known.issuperset,
             misnamed=self._misnamed,
             indexes=self._identity.index,
             attach=self._attach,
@@ -391,6 +413,7 @@ class Reactor:
             seen_before=self._seen_before,
             noted=self._noted,
             failed=self._failed,
+            events=self._events,
             counts=self._counts,
             unusable=self._unusable,
             dropped=self._dropped,
@@ -425,11 +448,11 @@ class Reactor:
         return failures or None
 
     def _attach(self, values: tuple[object, ...], time_ms: int, odd: list[Failure] | None) -> Stitched:
-        raw = [_raw(value) for value in values]
-        if self._lookup is not None:
-            self._lookup_before = self._seen_lookup(raw[self._lookup])
-        stitched = self._identity.stitch(raw, time_ms)
-        self._note(stitched)
+        if self._asks_before and self._lookup is not None:
+            self._lookup_before = self._seen_lookup(values[self._lookup])
+        stitched = self._identity.stitch(values, time_ms)
+        if stitched.merged or stitched.evicted or stitched.evicted_rids:
+            self._count_stitched(stitched)
         if odd:
             stitched = msgspec.structs.replace(stitched, failures=(*odd, *stitched.failures))
         return stitched
@@ -453,7 +476,7 @@ class Reactor:
             seen.update([self._lookup_before])
         return seen or None
 
-    def _note(self, stitched: Stitched) -> None:
+    def _count_stitched(self, stitched: Stitched) -> None:
         self._totals["merges"] += len(stitched.merged)
         self._totals["evicted_identifiers"] += len(stitched.evicted)
         self._totals["evicted_rids"] += len(stitched.evicted_rids)
@@ -465,13 +488,13 @@ class Reactor:
         failures = list(odd or ())
         identifiers = []
         for k, value in enumerate(values):
-            if value is ABSENT:
+            if value is None:
                 continue
-            reason = self._identity.valid(k, _raw(value))
+            reason = self._identity.valid(k, value)
             if reason is None:
                 identifiers.append((k, cast(str, value)))
             else:
-                failures.append((self._names[k], value, reason))
+                failures.append((self._names[k], None if value is NULL else value, reason))
         profile = self._identity.joined(self._identity.find(identifiers[: self._limits.associations]))
         return profile, None if profile is None else profile[RID], failures
 
@@ -481,21 +504,18 @@ class Reactor:
 
     def _noted(self, stitched: Stitched, now_ms: int, event: Mapping[str, Any]) -> Notes | None:
         """Keep what the log rows of an event are made of: its profile may change before they are read."""
-        profile = stitched.profile
         if stitched.new or stitched.merged:
-            assert profile is not None
-            keys = profile[KEYS : KEYS + len(self._names)]
-            header = [*profile[:KEYS], *[seen and tuple(seen) for seen in keys]]
-            stitched = msgspec.structs.replace(stitched, profile=header)
-        elif not stitched.failures:
-            return None
-        return Notes(self._identity, stitched, now_ms, event.get("td_rt_tracking_id"))
+            row = stitched.profile
+            assert row is not None
+            held = tuple([seen and tuple(seen) for seen in row[KEYS : self._keys_end]])
+            return Notes(self._identity, stitched, row[RID], held, now_ms, event.get("td_rt_tracking_id"))
+        return self._failed(stitched.failures, now_ms, event)
 
     def _failed(self, failures: Sequence[Failure], now_ms: int, event: Mapping[str, Any]) -> Notes | None:
         if not failures:
             return None
         stitched = Stitched(None, failures=tuple(failures))
-        return Notes(self._identity, stitched, now_ms, event.get("td_rt_tracking_id"))
+        return Notes(self._identity, stitched, 0, (), now_ms, event.get("td_rt_tracking_id"))
 
     def _found(self, keys: Mapping[str, str] | None, rid: str | None) -> Profile | None:
         """Return the profile that keys or a rid meet; of several, one that is joined for the read."""
@@ -518,18 +538,11 @@ class Reactor:
         return self._identity.joined(self._identity.find(identifiers))
 
 
-def _audience(audience: str | None) -> int:
-    who = _AUDIENCES.get(audience)
-    if who is None or audience is None:
+def _audience(audience: str) -> int:
+    who = _AUDIENCES.get(audience) if isinstance(audience, str) else None
+    if who is None:
         raise EventError("audience", 'expected "public" or "private"')
     return who
-
-
-def _raw(value: object) -> object | None:
-    """Return a key's value as identity takes it: None is an absent column, NULL an empty value."""
-    if value is ABSENT:
-        return None
-    return NULL if value is None else value
 
 
 def _reading_time(profile: Profile, given: int | None) -> int:

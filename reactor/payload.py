@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias, TypedDict
 
 import msgspec
+from msgspec import structs
 
 from reactor.identity import Identity, Row, Stitched, format_rid
 from reactor.units import format_time, to_datetime
@@ -31,13 +32,24 @@ class Offer(TypedDict, total=False):
 class Notes(msgspec.Struct, frozen=True):
     """What stitching noted of one event: enough for the log rows, should someone ask for them.
 
-    stitched: with a copy of the profile's header as it was just then, for profiles go on changing.
+    rid, held: the profile's rid just then, and key by key the values it held: it goes on changing.
     """
 
     identity: Identity
     stitched: Stitched
+    rid: int
+    held: tuple[tuple[str, ...] | None, ...]
     now_ms: int
     tracking_id: object
+
+    def id_changes(self) -> list[Row]:
+        """Build the rows about what changed."""
+        then = structs.replace(self.stitched, profile=[self.rid, 0, 0, None, *self.held])
+        return self.identity.id_changes(then, self.now_ms, self.tracking_id)
+
+    def validation_failures(self) -> list[Row]:
+        """Build the row about identifiers that are none."""
+        return self.identity.validation_failures(self.stitched.failures, self.now_ms, self.tracking_id)
 
     def __repr__(self) -> str:
         return "Notes()"
@@ -69,18 +81,12 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def id_changes(self) -> list[Row]:
         """Rows about what the event changed in identity, for the embedder's own log: private data."""
-        notes = self.notes
-        if notes is None:
-            return []
-        return notes.identity.id_changes(notes.stitched, notes.now_ms, notes.tracking_id)
+        return [] if self.notes is None else self.notes.id_changes()
 
     @property
     def validation_failures(self) -> list[Row]:
         """The row about identifiers that are none, for the embedder's own log: private data."""
-        notes = self.notes
-        if notes is None:
-            return []
-        return notes.identity.validation_failures(notes.stitched.failures, notes.now_ms, notes.tracking_id)
+        return [] if self.notes is None else self.notes.validation_failures()
 
     def json(self) -> bytes:
         """Return the response body: `{"offers": {...}}`."""

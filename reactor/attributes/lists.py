@@ -67,7 +67,9 @@ class ListSlots:
 
     def emit_aggregation(self, reads: Reads, aggregation: Aggregation) -> str:
         """Return source of an aggregation at the reading time."""
-        function = reads.source.function(items.AGGREGATIONS[aggregation.kind])
+        is_listed = aggregation.kind == "distinct" and aggregation.column == "item" and self.attribute.unique
+        aggregate = items.listed if is_listed else items.AGGREGATIONS[aggregation.kind]
+        function = reads.source.function(aggregate)
         column = ITEM + self.columns.index(aggregation.column)
         low = f"{reads.now} - {self.attribute.ttl_ms}"
         return f"{function}({reads.part}, {self.at}, {column}, {low})"

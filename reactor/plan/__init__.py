@@ -4,15 +4,14 @@ Everything that can be decided from the config is decided here, once. What is le
 an event is straight-line code over a row.
 """
 
-from reactor.plan.build import OTHER_TABLE, Bindings, Plan, build
+from reactor.plan.build import OTHER_TABLE, Bindings, Handler, Plan
 from reactor.plan.layout import Layout
 from reactor.plan.reads import PartInfo, PartType, parts_of
-from reactor.plan.sections import NOBODY, PRIVATE, PUBLIC
+from reactor.plan.sections import NOBODY, PRIVATE, PUBLIC, refs_of
 from reactor.plan.size import profile_bytes
-from reactor.plan.table import ABSENT, CLAMPED, LATE
+from reactor.plan.table import CLAMPED, LATE
 
 __all__ = (
-    "ABSENT",
     "CLAMPED",
     "LATE",
     "NOBODY",
@@ -20,11 +19,12 @@ __all__ = (
     "PRIVATE",
     "PUBLIC",
     "Bindings",
+    "Handler",
     "Layout",
     "PartInfo",
     "PartType",
     "Plan",
-    "build",
     "parts_of",
     "profile_bytes",
+    "refs_of",
 )

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from reactor.identity import Failure, Profile, Stitched
+from reactor.identity import NULL, Failure, Profile, Stitched
 from reactor.payload import Notes, Offer, Outcome
 from reactor.plan.layout import Layout
 from reactor.plan.reads import write_offers, write_parts
@@ -26,14 +26,14 @@ Handler: TypeAlias = Callable[[Event, "int | None", int], Outcome]
 class Bindings(msgspec.Struct, frozen=True):
     """What generated functions share with the engine that runs them.
 
-    known: names of columns that are no misnamed keys; misnamed: judges an event with others.
+    are_known: whether no column of an event is new; misnamed: judges an event with others.
     indexes: key by key, value → profile.
     attach: stitches what is new; stored: finds what is there; blank: makes a row nobody keeps.
     noted, failed: keep what the log rows are made of.
-    counts, unusable, dropped: what `stats` tells; changed in place.
+    events, counts, unusable, dropped: what `stats` tells; changed in place.
     """
 
-    known: set[str]
+    are_known: Callable[[Event], bool]
     misnamed: Callable[[Event], list[Failure] | None]
     indexes: tuple[Mapping[str, Profile], ...]
     attach: Callable[[tuple[object, ...], int, list[Failure] | None], Stitched]
@@ -43,6 +43,7 @@ class Bindings(msgspec.Struct, frozen=True):
     seen_before: Callable[[Stitched, int], dict[str, int] | None]
     noted: Callable[[Stitched, int, Event], Notes | None]
     failed: Callable[[Sequence[Failure], int, Event], Notes | None]
+    events: list[int]
     counts: list[int]
     unusable: list[int]
     dropped: list[int]
@@ -70,7 +71,7 @@ class Plan:
             writer = TableWriter(source, self.layout, table)
             # A table's name is the config's text: it stays out of the source.
             source.add(f"# Events of table {number}" if table.name else "# Events of any other table", "")
-            writer.write_process(f"process_{number}")
+            writer.write_process(f"process_{number}", number)
             source.add("", "")
             writer.write_evaluate(f"evaluate_{number}")
             source.add("", "")
@@ -89,7 +90,7 @@ class Plan:
         """Compile the text and return its functions, which work on what `bindings` names."""
         names: dict[str, Any] = {field: getattr(bindings, field) for field in bindings.__struct_fields__}
         names.update({f"index_{k}": index.get for k, index in enumerate(names.pop("indexes"))})
-        space = load(self.text(), {**self._source.globals, **names, "ABSENT": ABSENT})
+        space = load(self.text(), {**self._source.globals, **names, "ABSENT": ABSENT, "NULL": NULL})
         return Functions(
             {table: space[f"process_{number}"] for table, number in self._numbers.items()},
             {table: space[f"evaluate_{number}"] for table, number in self._numbers.items()},
@@ -98,7 +99,3 @@ class Plan:
             space["parts_of"],
         )
 
-
-def build(config: Config) -> Plan:
-    """Return the plan of a config."""
-    return Plan(config)

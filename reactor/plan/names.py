@@ -23,7 +23,7 @@ from reactor.plan.layout import Layout
 from reactor.source import Source
 from reactor.spec.model import Attribute, Computed, Imported, Table
 from reactor.units import format_time
-from reactor.values import text_fits, usable, usable_scalar
+from reactor.values import canonical, text_fits, usable, usable_scalar
 
 UNSET: Final = type("Unset", (), {"__repr__": lambda self: "UNSET", "__slots__": ()})()
 
@@ -140,6 +140,8 @@ class Scribe:
         with source.block(f"if {local}.__class__ is str:"):
             with source.block(f"if not ({local}.isascii() and len({local}) <= {text_bytes}):"):
                 source.add(f"{local} = {source.function(usable_scalar)}({local}, {text_bytes})")
+        with source.block(f"elif {local}.__class__ is float:"):
+            source.add(f"{local} = {source.function(canonical)}({local})")
         with source.block(f"elif {local} is not None:"):
             source.add(f"{local} = {source.function(usable)}({local}, {text_bytes})")
 

@@ -16,6 +16,11 @@ def expressions_of(section: Section) -> list[Expression]:
     return [*when, *section.attributes.values()]
 
 
+def refs_of(section: Section) -> list[Ref]:
+    """Return the names a section reads, `where` aside."""
+    return [ref for expression in expressions_of(section) for ref in expression.refs]
+
+
 def out(scribe: Scribe, expression: Expression) -> str:
     """Return source of an expression's value as JSON has it, sharing nothing with the profile."""
     text = scribe.value(expression)
@@ -63,8 +68,7 @@ class SectionWriter:
             scribe.use(expressions_of(section))
 
     def _before_refs(self, section: Section) -> bool:
-        refs = (ref for expression in expressions_of(section) for ref in expression.refs)
-        return any(self.scribe.is_before(ref) for ref in refs)
+        return any(self.scribe.is_before(ref) for ref in refs_of(section))
 
     def write_before(self) -> None:
         """Write what has to be read before the profile changes."""

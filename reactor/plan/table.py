@@ -36,8 +36,11 @@ class TableWriter:
         # Internal keys join batch rows only.
         self.keys = [(k, key.name) for k, key in enumerate(self.config.keys) if not key.internal]
 
-    def write_process(self, name: str) -> None:
-        """Write `name(event, given, audience) -> Outcome`: join, update, answer."""
+    def write_process(self, name: str, number: int) -> None:
+        """Write `name(event, given, audience) -> Outcome`: join, update, answer.
+
+        number: of the table, for the count of its events.
+        """
         source = self.source
         scribe = Scribe(source, self.layout, self.table, has_before=True)
         flags, flag_lines = self._key_events(scribe)
@@ -57,6 +60,7 @@ class TableWriter:
             scribe.write_unset()
             scribe.write_parts(parts_before)
             source.add(*before)
+            source.add(f"events[{number}] += 1")
             self._write_touch()
             self._write_touched_parts(touched)
             source.add(*update)
@@ -74,11 +78,12 @@ class TableWriter:
         sections = SectionWriter(scribe, self._sections(scribe, flags))
         with source.aside() as answer:
             sections.write()
-        values = self._values(scribe)
+        with source.aside() as identifiers:
+            self._write_identifiers(scribe)
         with source.block(f"def {name}(event, given, audience):"):
             self._write_door(scribe, is_counting=False)
-            source.add(*flag_lines)
-            source.add(f"p, rid, failures = stored({values}, odd)")
+            source.add(*flag_lines, *identifiers)
+            source.add(f"p, rid, failures = stored({self._values()}, odd)")
             source.add(f"now = t if p is None or t > p[{NEWEST}] else p[{NEWEST}]")
             source.add("if given is not None and given > now: now = given")
             source.add("if p is None: p = blank(now)")
@@ -99,7 +104,7 @@ class TableWriter:
 
     def _write_door(self, scribe: Scribe, *, is_counting: bool = True) -> None:
         """Write the reading of the time and of the columns that the later text names."""
-        self.source.add("odd = None if event.keys() <= known else misnamed(event)")
+        self.source.add("odd = None if are_known(event) else misnamed(event)")
         self._write_time(scribe, is_counting)
 
     def _write_time(self, scribe: Scribe, is_counting: bool) -> None:
@@ -171,42 +176,41 @@ class TableWriter:
 
     # Identity
 
-    def _values(self, scribe: Scribe) -> str:
-        """Return source of the tuple of raw values by key, ABSENT where there is none."""
-        values = []
-        for key in self.config.keys:
-            if key.internal:
-                values.append("ABSENT")
-            elif key.name in self.table.columns:
-                local = scribe.made_column(key.name)
-                values.append(f"(ABSENT if {local} is None else {local})")
+    # As identity has it, an identifier that is absent is None, and one that is NULL is `NULL`.
+
+    def _values(self) -> str:
+        """Return source of the tuple of the locals that hold the identifiers, by key."""
+        return f"({''.join('None, ' if key.internal else f'i{k}, ' for k, key in enumerate(self.config.keys))})"
+
+    def _write_identifiers(self, scribe: Scribe) -> None:
+        """Write the reading of all identifiers, whoever holds them."""
+        for k, name in self.keys:
+            if name in self.table.columns:
+                self.source.add(f"i{k} = {scribe.made_column(name)}")
             else:
-                values.append(f"get({self.source.constant(key.name)}, ABSENT)")
-        return f"({''.join(value + ', ' for value in values)})"
+                self.source.add(f"i{k} = get({self.source.constant(name)}, ABSENT)")
+                self.source.add(f"if i{k} is ABSENT: i{k} = None", f"elif i{k} is None: i{k} = NULL")
 
     def _write_identity(self, scribe: Scribe) -> None:
         """Write the look-up of known identifiers; anything new goes the slow way, `attach`."""
         source = self.source
         source.add("p = None", "slow = odd is not None")
         for k, name in self.keys:
-            if name in self.table.columns:
-                made = scribe.made_column(name)
-                source.add(f"i{k} = ABSENT if {made} is None else {made}")
-            else:
-                source.add(f"i{k} = get({source.constant(name)}, ABSENT)")
-            with source.block(f"if i{k} is not ABSENT:"):
-                source.add(f"q = index_{k}(i{k}) if i{k}.__class__ is str else None")
-                with source.block("if q is None:"):
-                    source.add("slow = True")
-                with source.block("elif p is None:"):
-                    source.add("p = q")
-                with source.block("elif q is not p:"):
-                    source.add("slow = True")
-        internal = [key.internal for key in self.config.keys]
-        values = "".join("ABSENT, " if internal[k] else f"i{k}, " for k in range(len(internal)))
+            is_made = name in self.table.columns
+            read = scribe.made_column(name) if is_made else f"get({source.constant(name)}, ABSENT)"
+            source.add(f"i{k} = {read}")
+            with source.block(f"if i{k}.__class__ is str:"):
+                source.add(f"q = index_{k}(i{k})", "if q is None: slow = True")
+                source.add("elif p is None: p = q", "elif q is not p: slow = True")
+            if is_made:
+                source.add(f"elif i{k} is not None: slow = True")
+                continue
+            source.add(f"elif i{k} is ABSENT: i{k} = None")
+            with source.block("else:"):
+                source.add("slow = True", f"if i{k} is None: i{k} = NULL")
         source.add("stitched = None")
         with source.block("if slow:"):
-            source.add(f"stitched = attach(({values}), t, odd)", "p = stitched.profile")
+            source.add(f"stitched = attach({self._values()}, t, odd)", "p = stitched.profile")
         with source.block("if p is None:"):
             source.add("p = blank(t)", "rid = None", "newest = t")
         with source.block("else:"):
@@ -222,12 +226,12 @@ class TableWriter:
                 source.add(f"counts[{LATE}] += 1", f"if t < p[{CREATED}]: p[{CREATED}] = t")
                 with source.block("if stitched is None:"):
                     for k, _ in self.keys:
-                        source.add(f"if i{k} is not ABSENT and t > p[{KEYS + k}][i{k}]: p[{KEYS + k}][i{k}] = t")
+                        source.add(f"if i{k} is not None and t > p[{KEYS + k}][i{k}]: p[{KEYS + k}][i{k}] = t")
             with source.block("else:"):
                 source.add(f"p[{NEWEST}] = t")
                 with source.block("if stitched is None:"):
                     for k, _ in self.keys:
-                        source.add(f"if i{k} is not ABSENT: p[{KEYS + k}][i{k}] = t")
+                        source.add(f"if i{k} is not None: p[{KEYS + k}][i{k}] = t")
 
     # Parts
 
