@@ -64,8 +64,7 @@ class Identity:
     instance: the config's name, for log rows.
     new: makes a fresh row, header included, of its rid and time. merge: makes the one row of
         a survivor and the absorbed, in rid order; it shares nothing with them, leaves them as
-        they are, and its header is overwritten; with none absorbed it copies. Both may raise:
-        then nothing has been written.
+        they are, and its header is overwritten. Both may raise: then nothing has been written.
 
     For reading: `index`, one dict a key of value → row; `rids`, of living and merged-away rids;
     `profile_count`. An identifier in `index` is never validated again. `expand`, when set, names
@@ -192,25 +191,6 @@ class Identity:
         if self.expand is not None and new:
             joined = self._expanded(new, met)
         return self._unite(met[0], met[1:], (), new, joined, (), time)
-
-    def preview(self, values: Sequence[object | None], time: int) -> Stitched:
-        """Return what `stitch` would, with a row of its own that nothing points at; change nothing."""
-        met, others, known, new, joined, failures = self._look_up(values)
-        distinct: list[Profile] = []
-        brought = tuple(new)
-        if met is not None:
-            distinct = _distinct((met, *others))
-            brought = _brought(distinct[0], known, new)
-            row = self._united_copy(distinct, time)
-        elif new:
-            row = self._new_row(self._mint.rid(*new[0], time, self.rids), time)
-        else:
-            return Stitched(None, failures=failures)
-        for pairs, seen_ms in ((known, time), (new, time), (joined, BATCH_TIME)):
-            _see(row, pairs, seen_ms)
-        merged = tuple(map(_rid_of, distinct[1:]))
-        evicted = _parted(self._ceiling.evict(row))
-        return Stitched(row, tuple(new), brought, tuple(joined), merged, *evicted, failures, met is None)
 
     def joined(self, profiles: Sequence[Profile]) -> Profile | None:
         """Return one row that reads as these, oldest first, would if they were joined; None for none.
@@ -390,7 +370,7 @@ class Identity:
         return keeper, merged
 
     def _united_copy(self, distinct: list[Profile], time: int) -> Profile:
-        """Return the row that `_merge` would make, or a copy of a single profile; change nothing."""
+        """Return the row that `_merge` would make; change nothing."""
         row = self._merge_rows(distinct[0], distinct[1:])
         for slot in range(ABSORBED, ABSORBED + len(self._maps)):
             pairs = [profile[slot].items() for profile in distinct if profile[slot]]

@@ -117,6 +117,8 @@ def test_the_oldest_survives_whichever_is_larger(first: str) -> None:
     (large,) = driver.identity.find([(2, "u1")])
     expected, other = sorted([small[RID], large[RID]])
     stitched = driver.event("c1", None, "u1", time=60)
+    # The identifiers of the larger side stay where they point.
+    assert stitched.profile is large
     assert stitched.profile[RID] == expected
     assert stitched.merged == (other,)
     assert set(stitched.profile[ABSORBED]) == {other}
@@ -156,13 +158,22 @@ def test_merged_away_rids_move_on_with_their_survivor() -> None:
     driver.identity.check()
 
 
-def test_a_merge_attaches_new_identifiers_in_config_order() -> None:
+@pytest.mark.parametrize(
+    ("elder", "younger", "brought"),
+    [
+        (("c1",), (None, None, "u1"), ["1:a@b", "2:u1"]),
+        ((None, None, "u1"), ("c1",), ["0:c1", "1:a@b"]),
+    ],
+)
+def test_a_merge_tells_what_the_event_brought_in_config_order(
+    elder: tuple[str | None, ...], younger: tuple[str | None, ...], brought: list[str]
+) -> None:
     driver = Driver()
-    driver.event("c1", time=10)
-    driver.event(None, None, "u1", time=20)
+    driver.event(*elder, time=10)
+    driver.event(*younger, time=20)
     stitched = driver.event("c1", "a@b", "u1", time=30)
     assert texts(stitched.new) == ["1:a@b"]
-    assert texts(stitched.brought) == ["1:a@b", "2:u1"]
+    assert texts(stitched.brought) == brought
 
 
 def test_unknown_rids_and_identifiers_are_none() -> None:
@@ -211,44 +222,32 @@ def test_a_refusing_batch_table_changes_nothing() -> None:
     assert driver.state() == before
 
 
-# Previews
-
-PREVIEWS: dict[str, tuple[object, ...]] = {
-    "nobody": (None, None, None),
-    "bad": (7, None, None),
-    "new": ("c9", None, "u9"),
-    "known": ("c1", None, None),
-    "attach": ("c1", "new@b", None),
-    "merge": ("c1", "a@b", None),
-    "merge and attach": ("c1", None, "u1"),
-    "late": ("c1", "a@b", "u9"),
-}
+# Reading several profiles as one
 
 
-@pytest.mark.parametrize("associations", [200, 3, 2])
-@pytest.mark.parametrize("values", PREVIEWS.values(), ids=PREVIEWS)
-def test_a_preview_is_what_the_event_would_do(values: tuple[object, ...], associations: int) -> None:
-    driver = Driver(associations=associations)
-    driver.event("c1", time=10)
-    driver.event(None, "a@b", "u1", time=20)
-    before = driver.state()
-    preview = driver.identity.preview(values, 15)
-    assert driver.state() == before
-    driver.identity.check()
-    shown = None if preview.profile is None else list(preview.profile)
-    stitched = driver.identity.stitch(values, 15)
-    assert stitched.profile == shown
-    for name in Stitched.__struct_fields__[1:]:
-        assert getattr(preview, name) == getattr(stitched, name), name
-
-
-def test_a_preview_shares_nothing() -> None:
+def test_profiles_joined_for_a_read_are_what_a_merge_would_make() -> None:
     driver, *_ = two_and_a_bridge()
     before = driver.state()
-    row = driver.identity.preview(("c1", None, None), 30).profile
-    row[4]["c1"] = 99
-    row[-1].append(99)
+    joined = driver.identity.joined(driver.identity.find([(2, "u1"), (0, "c1")]))
     assert driver.state() == before
+    merged = driver.identity.join([(0, "c1"), (2, "u1")], time=20)
+    assert joined == merged.profile
+
+
+def test_what_is_joined_for_a_read_shares_nothing() -> None:
+    driver, *_ = two_and_a_bridge()
+    before = driver.state()
+    row = driver.identity.joined(driver.identity.find([(2, "u1"), (0, "c1")]))
+    for part in row[3:]:
+        part.clear()
+    assert driver.state() == before
+
+
+def test_one_profile_is_read_as_it_is_and_none_is_none() -> None:
+    driver, *_ = two_and_a_bridge()
+    (profile,) = driver.identity.find([(0, "c1")])
+    assert driver.identity.joined([profile]) is profile
+    assert driver.identity.joined([]) is None
 
 
 # Batch rows
