@@ -78,7 +78,9 @@ def _restore_order(context: Context, entries: dict[str, raw.AttributeEntry]) -> 
     for name, owner in context.owners.items():
         by_owner.setdefault(owner, []).append(name)
     ordered = {name: context.names[name] for owner in context.attributes for name in by_owner.get(owner, [])}
-    context.names.update(ordered | context.names)
+    ordered |= context.names
+    context.names.clear()  # the scopes hold this very mapping
+    context.names.update(ordered)
 
 
 def _check_keys(context: Context) -> None:

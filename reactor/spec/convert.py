@@ -172,20 +172,24 @@ def _misspelt(name: str, node: Node, known: set[str], report: Report) -> str:
 
 
 def _report_unknown(name: str, known: list[str], node: Node, path: Path, report: Report) -> None:
+    if report.full:
+        return
     hint = report.hint(name, known)
     if not hint and _looks_cut(name, node):
         hint = "SQL with a comma inside { } needs quotes"
-    names = ", ".join(known)
-    report.error((*path, name), f"unknown key {quoted(name)}: expected one of {names}", hint, key=True)
+    names = f"one of {', '.join(known)}" if len(known) > 1 else known[0]
+    report.error((*path, name), f"unknown key {quoted(name)}: expected {names}", hint, key=True)
 
 
 def _looks_cut(name: str, node: Node) -> bool:
     """Tell whether an unknown key is the rest of an expression, after a comma inside { }."""
     assert isinstance(node.value, dict)
     rest = node.value[name]
+    if rest.value is not None:
+        return False
     texts = [child.value for child in node.value.values() if isinstance(child.value, str)]
     is_open = any(text.count("(") > text.count(")") for text in texts)
-    return rest.value is None and (is_open or any(sign in name for sign in "()'=<>"))
+    return is_open or any(sign in name for sign in "()'=<>")
 
 
 def _report_mismatch(

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from reactor.criteria import CriteriaError, Expression, Scope, Type, compile_expression
+from reactor.criteria import CriteriaError, Expression, Ref, Scope, Type, compile_expression, walk
 from reactor.spec.context import Context
 from reactor.spec.model import DType, Trigger
 from reactor.spec.node import Path, quoted
@@ -188,17 +188,26 @@ def resolve_triggers(
         if where is not None:
             scope = context.event_scope(context.table_of(name))
             condition = compile_at(context, place, where, scope, CONDITION)
-        triggers.setdefault(name, Trigger(name, condition))
+        # TOML has no null: a filter that is always true says the same.
+        is_filter = condition is not None and always(condition) is not True
+        triggers.setdefault(name, Trigger(name, condition if is_filter else None))
     return tuple(triggers.values())
+
+
+def always(condition: Expression) -> bool | None:
+    """Return what a condition always comes to, False for unknown; None if it reads anything."""
+    return walk(condition, _read_nothing) is True if condition.constant else None
+
+
+def _read_nothing(ref: Ref) -> object:
+    raise AssertionError(ref.kind)
 
 
 def check_key_event(context: Context, path: Path, name: str, *, key: bool = False) -> bool:
     """Check that `name`, written at `path`, is a key event."""
     if name in context.key_events:
         return True
-    hint = context.report.hint(name, context.key_events)
-    if not hint and context.key_events and len(context.key_events) <= 10:
-        hint = f"there are {', '.join(context.key_events)}"
+    hint = context.report.choice(name, context.key_events)
     context.report.error(path, f"expected a key event, got {quoted(name)}", hint, key=key)
     return False
 
@@ -256,4 +265,4 @@ def check_named(context: Context, path: Path, names: Iterable[str], key_events: 
         place = (*path, name)
         if check_key_event(context, place, name, key=True):
             message = f'expected a key event of "on", got {quoted(name)}'
-            context.report.error(place, message, f"there are {', '.join(key_events)}", key=True)
+            context.report.error(place, message, context.report.choice("", key_events), key=True)

@@ -231,7 +231,7 @@ def _lookup_key(context: Context, name: str) -> str | None:
     path = ("identity", "lookup_key")
     key = context.keys.get(name)
     if key is None:
-        hint = context.report.hint(name, context.keys)
+        hint = context.report.choice(name, context.keys)
         context.report.error(path, f"expected one of the stitching keys, got {quoted(name)}", hint)
         return None
     if key.internal:

@@ -149,10 +149,14 @@ def _backfill(
 
     dtype: of the value; None where it is not known.
     """
-    if entry is UNSET or entry.value is UNSET or entry.time is UNSET:
+    if entry is UNSET:
         return None
-    _check_backfilled(context, (*path, "value"), entry.value, dtype)
-    _check_backfilled(context, (*path, "time"), entry.time, "timestamp")
+    if entry.value is not UNSET:
+        _check_backfilled(context, (*path, "value"), entry.value, dtype)
+    if entry.time is not UNSET:
+        _check_backfilled(context, (*path, "time"), entry.time, "timestamp")
+    if entry.value is UNSET or entry.time is UNSET:
+        return None
     return Backfill(entry.value, entry.time)
 
 
@@ -307,7 +311,7 @@ def _kind(
         return None
     column = str(getattr(aggregation, kinds[0]))
     if column not in columns:
-        hint = context.report.hint(column, columns)
+        hint = context.report.hint(column, sorted(columns))
         message = f'expected "item" or the name of a field, got {quoted(column)}'
         context.report.error((*path, kinds[0]), message, hint or "declare it under fields")
     return kinds[0]

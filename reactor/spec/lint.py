@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from reactor.criteria import Expression, Ref, walk
+from reactor.criteria import Expression, Ref
 from reactor.spec.context import Context
+from reactor.spec.expressions import always
 from reactor.spec.model import (
     ByKeyEvent,
     Computed,
@@ -114,14 +115,10 @@ def _warn_constant(context: Context, path: Path, section: Section) -> None:
 
 
 def _warn_if_constant(context: Context, path: Path, condition: Expression) -> None:
-    if condition.constant:
-        holds = walk(condition, _read_nothing) is True
+    holds = always(condition)
+    if holds is not None:
         result = "always true: leave it out" if holds else "never true: the section is never offered"
         context.report.warn(path, f"the condition reads nothing and is {result}")
-
-
-def _read_nothing(ref: Ref) -> object:
-    raise AssertionError(ref.kind)
 
 
 def _warn_size(context: Context, path: Path, section: Section) -> None:

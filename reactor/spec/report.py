@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from reactor.errors import ConfigError, Problem, did_you_mean
-from reactor.spec.node import MAX_PROBLEMS, Node, Path, Reading, format_path
+from reactor.spec.node import MAX_PROBLEMS, Node, Path, Reading, format_path, quoted
 
 # Comparing names costs the product of their lengths: nothing longer was ever a typing mistake.
 _MAX_HINTED: Final = 256
+_MAX_LISTED: Final = 10
 _MAX_COMPARED: Final = 20_000  # names over all hints, about a second
 
 
@@ -58,12 +59,20 @@ class Report:
         return format_path(path) in self._paths
 
     def hint(self, name: str, names: Iterable[str]) -> str:
-        """Return the hint for a name that is not one of `names`."""
+        """Return the hint for a name that is not one of `names`: the nearest, or "" if none is near."""
         known = list(names)
         self._compared += len(known)
         if len(name) > _MAX_HINTED or self.full or self._compared > _MAX_COMPARED:
             return ""
         return did_you_mean(name, known)
+
+    def choice(self, name: str, names: Iterable[str]) -> str:
+        """Return the hint for a name that is not one of `names`: the nearest, or a few of them all."""
+        known = list(names)
+        near = self.hint(name, known)
+        if near or not 0 < len(known) <= _MAX_LISTED or any(len(other) > _MAX_HINTED for other in known):
+            return near
+        return f"there {'is' if len(known) == 1 else 'are'} {', '.join(map(quoted, known))}"
 
     def break_(self, path: Path) -> None:
         """Note that the entry at `path` could not be made sense of; its problem is reported already."""
