@@ -1,0 +1,66 @@
+"""What an engine holds, as plain data that can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from random import Random
+from typing import Any
+
+import msgspec
+from side_by_side import typed
+
+from reactor import Reactor
+from reactor.plan.size import packed
+from reactor.testing.strategies import CLIENTS, CUSTOMERS, MAILS, Times, make_event
+
+Event = tuple[str, dict[str, object]]
+IDENTIFIERS = [
+    *(("client", value) for value in CLIENTS),
+    *(("mail", value) for value in MAILS),
+    *(("customer", value) for value in CUSTOMERS),
+    *(("guest", value) for value in ("i1", "i2")),
+    *(("canonical", value) for value in ("k1", "k2")),
+]
+
+
+def held(engine: Reactor) -> dict[str, bytes]:
+    """Return rid → the profile's state, packed; everything an engine holds but rows and counts."""
+    profiles = (packed(engine._layout, profile) for profile in engine._identity.profiles())
+    return {str(profile[0]): msgspec.msgpack.encode(profile) for profile in profiles}
+
+
+def counts(engine: Reactor) -> dict[str, Any]:
+    """Return the engine's counts but for that of refused events."""
+    return {name: value for name, value in engine.stats().items() if name != "refused"}
+
+
+def answers(engine: Reactor, now: object, *, rid: bool) -> dict[frozenset[object], object]:
+    """Return identifiers → what is read of their profile at `now`; with its rid or without."""
+    found: dict[frozenset[object], object] = {}
+    for key, value in IDENTIFIERS:
+        view = engine.profile({key: value}, now=now)
+        if view is not None:
+            identifiers = frozenset((name, text) for name, texts in view.keys.items() for text in texts)
+            shown = [view.created, view.last_seen, typed(view.attributes)]
+            found[identifiers] = [view.rid, *shown] if rid else shown
+    return found
+
+
+def take(engine: Reactor, events: Iterable[Event]) -> Reactor:
+    """Process events, checking the invariants after each."""
+    for table, event in events:
+        engine.process(event, table=table)
+        engine.check()
+    return engine
+
+
+def draw_events(random: Random, count: int, *, distinct: bool = True, late: float = 0.25) -> list[Event]:
+    """Draw events; without equal times if they are to be distinct."""
+    times = Times(random, distinct=distinct, late=late)
+    return [make_event(random, times.draw()) for _ in range(count)]
+
+
+def end_of(events: Iterable[Event]) -> str:
+    """Return a time after every event, and on another pane."""
+    assert all(isinstance(event, Mapping) for _, event in events)
+    return "2024-06-01T00:00:00.123Z"
