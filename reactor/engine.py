@@ -233,9 +233,9 @@ class Reactor:
 
     def _process(self, event: object, table: str | None, audience: int, now: object) -> Outcome:
         """As `process`, for what takes the longer way: JSON text, a table the config doesn't name."""
+        name = self._table(table)
+        handler = self._handlers.get(name) or self._other(name)
         try:
-            name = self._table(table)
-            handler = self._handlers.get(name) or self._other(name)
             return handler(as_event(event, self._limits.event_bytes), self._now(now), audience)
         except EventError:
             self._totals["refused"] += 1
