@@ -65,6 +65,8 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class KeyEvent(msgspec.Struct, frozen=True):
+    """A named filter over one table; no `where` passes every event."""
+
     name: str
     table: str
     where: Expression | None
@@ -86,6 +88,8 @@ class Backfill(msgspec.Struct, frozen=True):
 
 # `was`, on what keeps state: the former name, whose state a reload keeps under the new one.
 class Single(msgspec.Struct, frozen=True, tag="single"):
+    """The latest value by event time. `ttl_ms` is None for a value that stays."""
+
     name: str
     on: tuple[Trigger, ...]
     value: ByKeyEvent  # an entry for each key event in `on`
@@ -106,6 +110,8 @@ class Aggregation(msgspec.Struct, frozen=True):
 
 
 class ListAttribute(msgspec.Struct, frozen=True, tag="list"):
+    """The newest `max_items` items, each for `ttl_ms`, read by its aggregations only."""
+
     name: str
     on: tuple[Trigger, ...]
     item: ByKeyEvent  # for each key event in `on` and `delete_on`
@@ -152,6 +158,8 @@ class Total(msgspec.Struct, frozen=True, tag="total"):
 
 
 class Imported(msgspec.Struct, frozen=True, tag="imported"):
+    """The value of a column of the profile's imported row."""
+
     name: str
     column: str
     dtype: DType

@@ -316,56 +316,47 @@ def test_a_backfill_may_name_what_is_not_declared() -> None:
     ]
 
 
+SENSITIVE: dict[str, object] = {
+    "tier": {"type": "imported", "dtype": "string", "sensitive": True},
+    "tier_at": {"type": "imported", "dtype": "timestamp"},
+    "level": {
+        "type": "single",
+        "on": "view",
+        "value": "a",
+        "dtype": "string",
+        "backfill": {"value": "tier", "time": "tier_at"},
+    },
+    "names": {
+        "type": "list",
+        "on": "view",
+        "item": "a",
+        "sensitive": True,
+        "aggregations": {"all": {"distinct": "item"}, "number": {"count": "item", "sensitive": False}},
+    },
+    "deep": {"type": "computed", "value": "coalesce(shallow, 'x')"},
+    "shallow": {"type": "computed", "value": "lower(before.level)"},
+    "when": {"type": "computed", "value": "level.time"},
+    "keys": {"type": "computed", "value": "cardinality(email)"},
+    "plain": {"type": "computed", "value": "names.number + 1"},
+    "visits": {"type": "counter", "on": "view", "window": "1d"},
+}
+
+
 def test_sensitivity_is_inherited() -> None:
     """By a single from its backfill, by a computed attribute from its parts and from keys."""
-    config = parse(
-        {
-            "tier": {"type": "imported", "dtype": "string", "sensitive": True},
-            "tier_at": {"type": "imported", "dtype": "timestamp"},
-            "level": {
-                "type": "single",
-                "on": "view",
-                "value": "a",
-                "dtype": "string",
-                "backfill": {"value": "tier", "time": "tier_at"},
-            },
-            "names": {
-                "type": "list",
-                "on": "view",
-                "item": "a",
-                "sensitive": True,
-                "aggregations": {
-                    "all": {"distinct": "item"},
-                    "number": {"count": "item", "sensitive": False},
-                },
-            },
-            "deep": {"type": "computed", "value": "coalesce(shallow, 'x')"},
-            "shallow": {"type": "computed", "value": "lower(before.level)"},
-            "when": {"type": "computed", "value": "level.time"},
-            "keys": {"type": "computed", "value": "cardinality(email)"},
-            "plain": {"type": "computed", "value": "names.number + 1"},
-            "visits": {"type": "counter", "on": "view", "window": "1d"},
-        },
-        personalizations={
-            "p": {
-                "sections": {
-                    "all": {
-                        "payload": {
-                            "attributes": {
-                                "a": "visits",
-                                "b": "deep",
-                                "c": "names.all",
-                                "d": "names.number",
-                                "e": "coalesce(tier, before.level)",
-                                "f": "level.time",
-                            }
-                        }
-                    },
-                    "none": {"when": "tier = 'x'", "payload": {"attributes": {"a": "plain"}}},
-                }
-            }
-        },
-    )
+    outputs = {
+        "a": "visits",
+        "b": "deep",
+        "c": "names.all",
+        "d": "names.number",
+        "e": "coalesce(tier, before.level)",
+        "f": "level.time",
+    }
+    sections = {
+        "all": {"payload": {"attributes": outputs}},
+        "none": {"when": "tier = 'x'", "payload": {"attributes": {"a": "plain"}}},
+    }
+    config = parse(SENSITIVE, personalizations={"p": {"sections": sections}})
     sensitive = {name for name, found in config.attributes.items() if getattr(found, "sensitive", False)}
     assert sensitive == {"tier", "level", "deep", "shallow", "when", "keys"}
     names = config.attributes["names"]
