@@ -89,8 +89,8 @@ def _headline(finding: Finding) -> str:
 
 
 def _placed(problem: Problem, finding: Finding) -> str:
-    place = msgspec.structs.replace(problem, file=problem.file or finding.file)
-    return str(place)
+    placed = msgspec.structs.replace(problem, file=problem.file or finding.file)
+    return str(placed).replace("\n", "\n    ")
 
 
 def _json(findings: Sequence[Finding]) -> list[str]:
@@ -98,7 +98,7 @@ def _json(findings: Sequence[Finding]) -> list[str]:
 
 
 def _github(findings: Sequence[Finding]) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for finding in findings:
         lines.extend(_annotation("error", problem, finding.file) for problem in finding.problems)
         lines.extend(_annotation("warning", problem, finding.file) for problem in finding.warnings)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -27,30 +28,41 @@ from reactor.spec import (
     Config,
     Counter,
     ListAttribute,
+    Path,
+    Reading,
+    Section,
     Single,
     Table,
     Total,
     Trigger,
     format_path,
+    read,
 )
 
 # Below this many identifiers one large profile says nothing.
 FEW_IDENTIFIERS = 20
 
-Event = Mapping[str, object]
+Event: TypeAlias = Mapping[str, object]
+Finding: TypeAlias = tuple[Path, str, str]  # where, what, and a hint
 
 
-class Probe(msgspec.Struct):
+class Probe(msgspec.Struct, eq=False):
     """An expression that some event of `table` should satisfy.
 
-    gate: the filter of the key event it is read for; `text`: the pattern, for one inside a filter.
+    gate: the filter of the key event it is read for.
+    pattern: for a pattern inside a filter, its text.
     """
 
-    path: str
+    path: Path
     table: str
     expression: Expression
     gate: Expression | None
-    text: str | None = None
+    pattern: str | None = None
+
+    @property
+    def name(self) -> tuple[object, ...]:
+        """What the config's author wrote in one place, though several key events or tables read it."""
+        return self.path, self.expression.text, self.pattern
 
 
 def problems_with_events(config: Config, file: str, events: Sequence[str]) -> tuple[Problem, ...]:
@@ -59,13 +71,15 @@ def problems_with_events(config: Config, file: str, events: Sequence[str]) -> tu
     events: `FILE` or `TABLE=FILE`.
     Raises CommandError or EventError for files that can't be read.
     """
-    inputs = parse_inputs(events, config)
     evidence = Evidence(config)
-    for each in inputs:
+    for each in parse_inputs(events, config):
         evidence.add_file(each)
-    return tuple(
-        Problem(path, None, None, message, hint, file) for path, message, hint in evidence.findings()
-    )
+    source = read(file, Reading(file))
+    problems = []
+    for path, message, hint in evidence.findings():
+        line, column = source.locate(path) or (None, None)
+        problems.append(Problem(format_path(path), line, column, message, hint, file))
+    return tuple(problems)
 
 
 class Evidence:
@@ -77,6 +91,7 @@ class Evidence:
         self.counts: Tally[str] = Tally()
         self.bad: list[tuple[str, int]] = []
         self.probes = list(_probes(config))
+        self.matched: set[tuple[object, ...]] = set()
         self.valid_keys: set[str] = set()
         self.present_keys: set[str] = set()
         self.links = Links()
@@ -89,7 +104,7 @@ class Evidence:
         rows = rows_of(source.file, keys=keys, most_bytes=self.config.limits.event_bytes)
         name = source.table or ""
         table = self.config.tables.get(name, Table(name))
-        probes = [probe for probe in self.probes if probe.table == name]
+        probes = [probe for probe in self.probes if probe.table == name and probe.name not in self.matched]
         with progress(f"Reading {source.file}") as report:
             for number, row in enumerate(rows.take(range(len(rows)))):
                 if isinstance(row, BadRow):
@@ -100,11 +115,10 @@ class Evidence:
                 if number % 10_000 == 0:
                     report(number, len(rows))
         self.counts[name] += len(rows)
-        self.probes = [probe for probe in self.probes if probe.table != name or probe in probes]
 
     def _add(self, event: Reader, probes: list[Probe]) -> None:
-        matched = [probe for probe in probes if _passes(probe, event)]
-        for probe in matched:
+        for probe in [probe for probe in probes if _passes(probe, event)]:
+            self.matched.add(probe.name)
             probes.remove(probe)
         found = []
         for place, key in enumerate(self.config.keys):
@@ -117,24 +131,24 @@ class Evidence:
                 found.append((key.name, str(value)))
         self.links.join(found)
 
-    def findings(self) -> Iterator[tuple[str, str, str]]:
+    def findings(self) -> Iterator[Finding]:
         """Yield (path, message, hint)."""
         yield from self._tables()
         yield from self._names()
         yield from self._unmatched()
         yield from self._identities()
 
-    def _tables(self) -> Iterator[tuple[str, str, str]]:
+    def _tables(self) -> Iterator[Finding]:
         for table in self.counts:
             remark = unknown_table(table, self.config)
             if remark:
-                yield "tables", remark, ""
+                yield ("tables",), remark, ""
         for file in dict.fromkeys(file for file, _ in self.bad):
             numbers = [number for other, number in self.bad if other == file]
             shown = ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
-            yield "tables", f"{file}: {count_of(len(numbers), 'row')} are no events: {shown}", ""
+            yield ("tables",), f"{file}: {count_of(len(numbers), 'row')} are no events: {shown}", ""
 
-    def _names(self) -> Iterator[tuple[str, str, str]]:
+    def _names(self) -> Iterator[Finding]:
         for table, uses in _columns_used(self.config).items():
             if not self.counts[table]:
                 continue
@@ -148,27 +162,30 @@ class Evidence:
         for key in self.config.keys:
             if self.counts and not key.internal and key.name not in everywhere | made:
                 hint = did_you_mean(key.name, everywhere)
-                yield format_path(("identity", "keys", key.name)), f'no event has a column "{key.name}"', hint
+                yield ("identity", "keys", key.name), f'no event has a column "{key.name}"', hint
 
-    def _unmatched(self) -> Iterator[tuple[str, str, str]]:
-        silent = {probe.path for probe in self.probes if probe.text is None}
-        for probe in self.probes:
-            if not self.counts[probe.table]:
-                continue
-            if probe.text is None:
+    def _unmatched(self) -> Iterator[Finding]:
+        left = {
+            probe.name: probe
+            for probe in self.probes
+            if self.counts[probe.table] and probe.name not in self.matched
+        }
+        silent = {id(probe.expression) for probe in left.values()}
+        for probe in left.values():
+            if probe.pattern is not None:
+                yield probe.path, f"the pattern '{probe.pattern}' matches no event of {probe.table}", ""
+            elif id(probe.gate) not in silent:  # else it says no more than its key event
                 yield probe.path, f"no event of {probe.table} passes this filter", ""
-            elif probe.path in silent:
-                yield probe.path, f"the pattern '{probe.text}' matches no event of {probe.table}", ""
 
-    def _identities(self) -> Iterator[tuple[str, str, str]]:
+    def _identities(self) -> Iterator[Finding]:
         for key in self.config.keys:
             if key.name in self.present_keys - self.valid_keys:
-                path = format_path(("identity", "keys", key.name))
+                path = ("identity", "keys", key.name)
                 yield path, "no value in these events is valid for this key", ""
         total, largest = self.links.sizes()
         if total >= FEW_IDENTIFIERS and largest * 2 > total:
             message = f"one profile holds {largest:,} of {total:,} identifiers"
-            yield "identity.keys", message, "is a shared value missing in `invalid`?"
+            yield ("identity", "keys"), message, "is a shared value missing in `invalid`?"
 
 
 class Reader:
@@ -236,21 +253,22 @@ def _passes(probe: Probe, read: Callable[[Ref], object]) -> bool:
     return walk(probe.expression, read) is True
 
 
-def _filters(config: Config) -> Iterator[tuple[str, str, Expression, Expression | None]]:
+def _filters(config: Config) -> Iterator[tuple[Path, str, Expression, Expression | None]]:
     """Yield (path, table, filter, the key event's own filter) of all filters over events."""
     events = config.key_events
     for event in events.values():
         if event.where is not None:
-            yield format_path(("key_events", event.name, "where")), event.table, event.where, None
+            yield ("key_events", event.name, "where"), event.table, event.where, None
+    path: Path
     for name, attribute in config.attributes.items():
         for place, triggers in _triggers(attribute).items():
             for trigger in triggers:
                 if trigger.where is not None:
                     event = events[trigger.key_event]
-                    path = format_path(("attributes", name, place, event.name))
+                    path = ("attributes", name, place, event.name)
                     yield path, event.table, trigger.where, event.where
     for section in config.sections:
-        path = format_path(("personalizations", section.personalization, "sections", section.name, "where"))
+        path = ("personalizations", section.personalization, "sections", section.name, "where")
         for name, where in section.where.items():
             if name:
                 yield path, events[name].table, where, events[name].where
@@ -288,43 +306,46 @@ def _nodes(node: object) -> Iterator[object]:
             yield from _nodes(getattr(node, field))
 
 
-def _columns_used(config: Config) -> dict[str, dict[str, str]]:
+def _columns_used(config: Config) -> dict[str, dict[str, Path]]:
     """Return the columns that the config reads, by table, each with the first place that reads it."""
-    used: dict[str, dict[str, str]] = {table: {} for table in config.tables}
+    used: dict[str, dict[str, Path]] = {table: {} for table in config.tables}
     for name, table in config.tables.items():
         for column, expression in table.columns.items():
-            _note(used[name], expression, format_path(("tables", name, "columns", column)))
+            _note(used[name], expression, ("tables", name, "columns", column))
         if table.time not in table.columns:
-            used[name].setdefault(table.time, format_path(("tables", name, "time")))
+            used[name].setdefault(table.time, ("tables", name, "time"))
     for name, path, expression in _expressions(config):
         # A made column hides the event's own, but in the expression that makes it.
         _note(used[name], expression, path, hidden=config.tables[name].columns)
     return used
 
 
-def _note(used: dict[str, str], expression: Expression, path: str, hidden: Collection[str] = ()) -> None:
+def _note(used: dict[str, Path], expression: Expression, path: Path, hidden: Collection[str] = ()) -> None:
     for ref in expression.refs:
         if ref.kind == "column" and ref.name not in hidden:
             used.setdefault(ref.name, path)
 
 
-def _expressions(config: Config) -> Iterator[tuple[str, str, Expression]]:
+def _expressions(config: Config) -> Iterator[tuple[str, Path, Expression]]:
     """Yield (table, path, expression) of all that is read of events, but for made columns."""
     for path, table, expression, _ in _filters(config):
         yield table, path, expression
     for name, attribute in config.attributes.items():
         for field, by_event in _values(attribute):
             for event, expression in by_event.items():
-                yield config.key_events[event].table, format_path(("attributes", name, *field)), expression
+                yield config.key_events[event].table, ("attributes", name, *field), expression
     for section in config.sections:
-        path = format_path(("personalizations", section.personalization, "sections", section.name))
         tables = {config.key_events[name].table for name in section.on or ()} or set(config.tables)
-        if len(tables) > 1:  # the column may come with any of them
-            continue
-        for table in tables:
-            for each in (section.when, *section.attributes.values()):
-                if each is not None:
-                    yield table, path, each
+        if len(tables) == 1:  # else a column may come with any of them
+            place = ("personalizations", section.personalization, "sections", section.name)
+            yield from ((table, *each) for table in tables for each in _section_values(section, place))
+
+
+def _section_values(section: Section, place: Path) -> Iterator[tuple[Path, Expression]]:
+    if section.when is not None:
+        yield (*place, "when"), section.when
+    for output, expression in section.attributes.items():
+        yield (*place, "payload", "attributes", output), expression
 
 
 def _values(attribute: Attribute) -> Iterator[tuple[tuple[str, ...], ByKeyEvent]]:

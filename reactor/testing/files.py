@@ -301,7 +301,7 @@ def first_difference(expected: object, got: object) -> str | None:
     if isinstance(expected, Mapping) and isinstance(got, Mapping):
         for key in dict.fromkeys((*expected, *got)):
             if key not in expected or key not in got:
-                return key
+                return str(key)
             inside = first_difference(expected[key], got[key])
             if inside is not None:
                 return f"{key}.{inside}".rstrip(".")

@@ -24,7 +24,9 @@ def test_answers_each_line_in_its_place(run: Run, config: Path) -> None:
     )
     first, blank, array, timeless, second, cut = answers(run("process", config, stdin=lines))
     assert first == {"offers": {}}
-    assert blank == {"error": {"path": "$", "reason": "expected a JSON object, got malformed JSON at line 1, column 1"}}
+    assert blank == {
+        "error": {"path": "$", "reason": "expected a JSON object, got malformed JSON at line 1, column 1"}
+    }
     assert array == {"error": {"path": "$", "reason": "expected an object, got a list"}}
     reason = "expected a time, got none, and no `now` was given"
     assert timeless == {"error": {"path": "time", "reason": reason}}
