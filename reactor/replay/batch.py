@@ -33,6 +33,6 @@ class Batch:
                 self.rejects.append(Reject(None, None, name, number, row.path, row.reason))
 
     def load(self, engine: Reactor) -> dict[str, Any]:
-        """Load the rows; return the engine's report."""
-        report: dict[str, Any] = msgspec.to_builtins(engine.import_batch(self.rows))
-        return report
+        """Load the rows; return the engine's report, as JSON has it."""
+        report = msgspec.structs.asdict(engine.import_batch(self.rows))
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in report.items()}

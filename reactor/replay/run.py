@@ -135,7 +135,7 @@ class Replay:
             rejects_frame([*batch_rejects, *self._history.rejects, *done.rejects]),
             done.attributes,
             done.profiles,
-            summarize(self.config, self.options, self._history, done, offers, report),
+            summarize(self.config, self.options, self._history, done, offers, report, batch_rejects),
         )
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""The summary of a replay: a dict as JSON has it, and the same as lines a person reads."""
+"""The summary of a replay: a dict as JSON has it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ def summarize(
     done: LivePass,
     offers: pl.DataFrame,
     batch: Mapping[str, Any] | None,
+    batch_rejects: Sequence[Reject],
 ) -> dict[str, Any]:
     """Return the counts of a pass; times as ISO 8601 text.
 
-    offers: the pass's table of them; batch: what `load_batch` reported.
+    offers: the pass's table of them; batch: the engine's report on the load.
     """
-    rejects = [*history.rejects, *done.rejects]
+    rejects = [*history.rejects, *done.rejects, *batch_rejects]
     sections = _sections(config, offers)
     return {
         "config": config.name,
@@ -60,43 +61,6 @@ def summarize(
     }
 
 
-def summary_lines(summary: Mapping[str, Any]) -> list[str]:
-    """Return the summary as lines of text; warnings are not among them.
-
-    >>> lines = summary_lines({
-    ...     "config": "shop", "rows": 3, "events": 2, "before_since": 0, "left_out": 0, "rejected": 1,
-    ...     "first": "2011-03-01T00:00:00.000Z", "last": "2011-03-02T00:00:00.000Z", "profiles": 1,
-    ...     "without_identifier": 0, "offers": 1, "redacted": 0, "batch": None,
-    ...     "sections": [{"section": "Welcome", "offers": 1, "redacted": 0, "profiles": 1}],
-    ...     "rejects": [{"path": "time", "reason": "expected a time, got none", "rows": 1, "first": [7]}],
-    ... })
-    >>> print("\\n".join(lines))
-    shop: 2 events from 2011-03-01T00:00:00Z to 2011-03-02T00:00:00Z, 1 profile
-    offers: 1
-      Welcome  1 offer  1 profile
-    bad rows: 1 of 3
-      time: expected a time, got none: 1 row, event 7
-    """
-    period = f" from {_whole(summary['first'])} to {_whole(summary['last'])}" if summary["first"] else ""
-    head = f"{summary['config']}: {_count(summary['events'], 'event')}{period}"
-    lines = [f"{head}, {_count(summary['profiles'], 'profile')}"]
-    if summary["before_since"]:
-        lines.append(f"before --since, without rows: {summary['before_since']:,}")
-    if summary["left_out"]:
-        lines.append(f"left out by --until or --limit: {summary['left_out']:,}")
-    if summary["without_identifier"]:
-        lines.append(f"without a usable identifier: {summary['without_identifier']:,}")
-    if summary["batch"]:
-        lines.append(_batch_line(summary["batch"]))
-    redacted = f", {summary['redacted']:,} of them redacted" if summary["redacted"] else ""
-    lines.append(f"offers: {summary['offers']:,}{redacted}")
-    lines += _section_lines(summary["sections"])
-    if summary["rejected"]:
-        lines.append(f"bad rows: {summary['rejected']:,} of {summary['rows']:,}")
-        lines += [_reject_line(each) for each in summary["rejects"]]
-    return lines
-
-
 def _sections(config: Config, offers: pl.DataFrame) -> list[dict[str, Any]]:
     """Count the offers of every section, in config order, those without one too."""
     counted = {
@@ -118,13 +82,19 @@ def _sections(config: Config, offers: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _reasons(rejects: Sequence[Reject]) -> list[dict[str, Any]]:
-    """Count the bad rows by what is wrong with them, with the numbers of the first ten."""
-    groups: dict[tuple[str, str], list[Reject]] = {}
-    for reject in sorted(rejects, key=lambda reject: (reject.event is None, reject.event or 0)):
-        groups.setdefault((reject.path, reject.reason), []).append(reject)
+    """Count the bad rows by what is wrong with them, with the numbers of the first ten; of a batch, none."""
+    groups: dict[tuple[str, str], list[int | None]] = {}
+    for each in sorted(rejects, key=lambda reject: (reject.event is None, reject.event or 0)):
+        path = f"batch: {each.path}" if each.event is None else each.path
+        groups.setdefault((path, each.reason), []).append(each.event)
     return [
-        {"path": path, "reason": reason, "rows": len(group), "first": [each.event for each in group[:10]]}
-        for (path, reason), group in groups.items()
+        {
+            "path": path,
+            "reason": reason,
+            "rows": len(events),
+            "first": [event for event in events[:10] if event is not None],
+        }
+        for (path, reason), events in groups.items()
     ]
 
 
@@ -173,37 +143,9 @@ def _batch_warnings(batch: Mapping[str, Any] | None) -> list[str]:
     return [f"{which} without a `time`: values of today were used for the whole history"]
 
 
-def _batch_line(batch: Mapping[str, Any]) -> str:
-    refused = f", {batch['refused']:,} refused" if batch["refused"] else ""
-    missing = f"; no column {', '.join(batch['missing'])}" if batch["missing"] else ""
-    return f"batch: {_count(batch['rows'], 'row')}{refused}{missing}"
-
-
-def _section_lines(sections: Sequence[Mapping[str, Any]]) -> list[str]:
-    cells = [
-        (each["section"], _count(each["offers"], "offer"), _count(each["profiles"], "profile"))
-        for each in sections
-    ]
-    name, offers, profiles = (max((len(row[place]) for row in cells), default=0) for place in range(3))
-    return [f"  {row[0]:<{name}}  {row[1]:>{offers}}  {row[2]:>{profiles}}" for row in cells]
-
-
-def _reject_line(each: Mapping[str, Any]) -> str:
-    numbers = [number for number in each["first"] if number is not None]
-    shown = ", ".join(f"{number}" for number in numbers[:5])
-    more = ", …" if each["rows"] > 5 else ""
-    where = f", event{'s' if len(numbers) > 1 else ''} {shown}{more}" if shown else ""
-    return f"  {each['path']}: {each['reason']}: {_count(each['rows'], 'row')}{where}"
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _time(time_ms: int | None) -> str | None:
     return None if time_ms is None else format_time(time_ms)
-
-
-def _whole(time: str) -> str:
-    """Return a time without its milliseconds, where it has none."""
-    return time.replace(".000Z", "Z")
