@@ -17,13 +17,13 @@ they are in the events.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
-import re2
 
 Row = list[Any]
 Event = Mapping[str, Any]
@@ -295,7 +295,8 @@ def _trim(starts: list[int], sums: list[int], low: int) -> None:
 def _stitcher(
     clients: dict[Any, Row], emails: dict[Any, Row], customers: dict[Any, Row], secret: str
 ) -> Callable[[int, Any, Any, Any], Row]:
-    is_email = re2.compile(r"^[^@\s]+@[^@\s]+$").search
+    # For this pattern the standard library agrees with RE2, and is quicker from Python.
+    is_email = re.compile(r"[^@\s]+@[^@\s]+", re.ASCII).fullmatch
 
     names = ("td_client_id", "email", "customer_id")
     begun = {name: blake2b(f"{name}\0".encode(), key=secret.encode(), digest_size=10) for name in names}
@@ -458,8 +459,10 @@ def _merge_list(row: Row, other: Row, slots: tuple[int, ...], most: int, *, uniq
     items += zip(*(row[slot] for slot in slots), strict=True)
     items.sort(key=lambda item: item[0])  # stable: at equal times the row's own come last
     if unique:
-        newest = {item[1]: item for item in items}
-        items = sorted(newest.values(), key=lambda item: item[0])
+        newest: dict[Any, tuple[Any, ...]] = {}
+        for item in reversed(items):
+            newest.setdefault(item[1], item)
+        items = list(newest.values())[::-1]
     items = items[-most:]
     for place, slot in enumerate(slots):
         row[slot] = [item[place] for item in items]
