@@ -7,14 +7,10 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-import msgspec
-
-from reactor import EventError, Reactor
+from reactor import EventError, Outcome, Reactor
 from reactor.spec import Config, load_config
 from reactor.testing.reference import Reference, ReferenceOutcome
-from reactor.testing.strategies import START_MS, Times, make_event, make_rows
-
-KEYS = ("client", "mail", "customer", "guest", "canonical")
+from reactor.testing.strategies import Times, make_event, make_rows
 
 
 class Pair:
@@ -25,6 +21,7 @@ class Pair:
         self.engine = Reactor(self.config)
         self.reference = Reference(self.config)
         self.steps: list[str] = []
+        self.earlier: tuple[object, object] = (None, None)
 
     def call(self, method: str, *arguments: object, **options: object) -> object:
         """Call both; they must answer, or refuse, alike. Returns the reference's answer."""
@@ -32,7 +29,12 @@ class Pair:
         expected = answer_of(self.reference, method, arguments, options)
         got = answer_of(self.engine, method, arguments, options)
         assert plain(expected) == plain(got), f"{method} disagrees after {len(self.steps)} steps"
+        if isinstance(got, Outcome):
+            assert typed(json.loads(got.json())) == {"offers": typed(got.offers)}
         self.engine.check()
+        then, kept = self.earlier
+        assert plain(kept) == then, f"{method} changed an answer given earlier"
+        self.earlier = plain(got), got
         return expected
 
     def process(self, event: Mapping[str, Any], **options: object) -> object:
@@ -117,11 +119,3 @@ def _read(pair: Pair, random: Random, times: Times) -> None:
     key, value = random.choice(known) if known and random.random() < 0.9 else ("client", "nobody")
     now = random.choice((None, (times.now_ms + random.choice((-1000, 0, 61_000, 3 * 86_400_000))) / 1000))
     pair.call(random.choice(("offers", "profile")), {key: value}, now=now)
-
-
-def as_json(value: object) -> str:
-    """Write an answer for comparison of bytes."""
-    return msgspec.json.encode(value, enc_hook=repr, order="sorted").decode() if value is not None else "null"
-
-
-__all__ = ["KEYS", "START_MS", "Pair", "answer_of", "as_json", "drive", "json", "plain", "typed"]
