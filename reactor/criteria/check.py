@@ -51,6 +51,7 @@ from reactor.criteria.types import (
     NOUNS,
     ORDERS,
     TARGET_TYPES,
+    TO_CONDITION,
     UNITS_MS,
     Place,
     as_kind,
@@ -93,6 +94,9 @@ class _Checker:
     def fail(self, syntax: Syntax, message: str, hint: str = "") -> NoReturn:
         raise CriteriaError(message, text=self.text, offset=syntax.offset, hint=hint)
 
+    def shown(self, node: Node) -> str:
+        return shown(node, self.scope.bare)
+
     # Values and conditions.
 
     def top(self, syntax: Syntax) -> Node:
@@ -124,12 +128,7 @@ class _Checker:
         if isinstance(node, CONDITIONS):
             return node
         if node.type not in ("boolean", "untyped"):
-            hint = ""
-            if node.type == "number":
-                hint = "compare it, as in a > 0"
-            elif node.type in LISTS:
-                hint = "write contains(a, 'x') or cardinality(a) > 0"
-            self.fail(syntax, f"expected a condition, got {NOUNS[node.type]}", hint)
+            self.fail(syntax, f"expected a condition, got {NOUNS[node.type]}", TO_CONDITION[node.type])
         return Truth(node, node.nullable or node.type == "untyped")
 
     def place(self, syntax: Syntax, wanted: Place, where: str) -> Node:
@@ -143,7 +142,7 @@ class _Checker:
             self.fail(
                 syntax,
                 f"{where}: expected {NOUNS[wanted]}, got {NOUNS[node.type]}",
-                conversion(node, wanted),
+                conversion(node, wanted, self.scope.bare),
             )
         return node
 
@@ -220,11 +219,17 @@ class _Checker:
         typed = [kind for kind in kinds if kind != "untyped"]
         if not typed:
             if op in ORDERS:
-                self.fail(syntax, f"both sides of {op} are untyped", f"write CAST({shown(left)} AS double)")
+                self.fail(
+                    syntax, f"both sides of {op} are untyped", f"write CAST({self.shown(left)} AS double)"
+                )
             return "json"
         if len(typed) == 2 and typed[0] != typed[1]:
             # The literal is the easier side to write otherwise; of two names, the first.
-            hint = conversion(right, typed[0]) if isinstance(right, Const) else conversion(left, typed[1])
+            hint = (
+                conversion(right, typed[0], self.scope.bare)
+                if isinstance(right, Const)
+                else conversion(left, typed[1], self.scope.bare)
+            )
             self.fail(syntax, f"can't compare {NOUNS[left.type]} with {NOUNS[right.type]}", hint)
         if typed[0] == "interval" and len(typed) == 1:
             self.fail(syntax, "can't compare an interval with an untyped value", "")
@@ -250,11 +255,8 @@ class _Checker:
         first, second = syntax.args
         for arg in syntax.args:
             if arg.op in ("compare", "in", "between", "like", "is", "not", "and", "or"):
-                self.fail(
-                    arg,
-                    "a condition can't be compared",
-                    "write a < b AND b < c" if arg.op == "compare" else "",
-                )
+                hint = "join conditions with AND, OR and NOT; a < b < c is written a < b AND b < c"
+                self.fail(arg, "a condition can't be compared", hint)
         left, right = self.value(first), self.value(second)
         self.quotes(second, first, right, left)
         self.quotes(first, second, left, right)
@@ -265,13 +267,16 @@ class _Checker:
         if op in ("<>", "is distinct from"):
             for items, other in ((left, right), (right, left)):
                 if items.type in LISTS:
-                    self.warnings.append(
-                        f"{shown(items)} {op.upper()} … asks for an element that differs; "
-                        f"to ask that none is equal, write NOT contains({shown(items)}, {shown(other)})"
-                    )
+                    self.warn_of_any(op, self.shown(items), self.shown(other))
         if op.startswith("is"):
             return Compare(op, left, right, kind, left.type in LISTS or right.type in LISTS or kind == "json")
         return Compare(op, left, right, kind, self.unknowable(kind, left, right))
+
+    def warn_of_any(self, op: str, items: str, other: str) -> None:
+        self.warnings.append(
+            f"{items} {op.upper()} … asks for an element that differs; "
+            f"to ask that none is equal, write NOT contains({items}, {other})"
+        )
 
     def unknowable(self, kind: Kind, *operands: Node) -> bool:
         """Whether a comparison of these can be unknown."""
@@ -309,7 +314,9 @@ class _Checker:
             if any(ELEMENTS.get(operand.type, operand.type) != "untyped" for operand in (subject, node)):
                 found.append(self.kind("<=", subject, node, arg))
         if not found:
-            self.fail(syntax, "all sides of BETWEEN are untyped", f"write CAST({shown(subject)} AS double)")
+            self.fail(
+                syntax, "all sides of BETWEEN are untyped", f"write CAST({self.shown(subject)} AS double)"
+            )
         if len(set(found)) > 1:
             self.fail(syntax, f"BETWEEN mixes {NOUNS[as_type(found[0])]} and {NOUNS[as_type(found[1])]}")
         return Between(subject, low, high, found[0], self.unknowable(found[0], subject, low, high))
@@ -320,7 +327,11 @@ class _Checker:
         """Check what LIKE and its kin look at: text, or a list of texts, or untyped."""
         node = self.value(syntax)
         if node.type not in ("string", "untyped", "strings", "list"):
-            self.fail(syntax, f"{where}: expected text, got {NOUNS[node.type]}", conversion(node, "string"))
+            self.fail(
+                syntax,
+                f"{where}: expected text, got {NOUNS[node.type]}",
+                conversion(node, "string", self.scope.bare),
+            )
         return node
 
     def literal(self, syntax: Syntax, what: str) -> str:
@@ -369,7 +380,7 @@ class _Checker:
             self.fail(
                 syntax.args[1],
                 f"starts_with: expected text, got {NOUNS[prefix.type]}",
-                conversion(prefix, "string"),
+                conversion(prefix, "string", self.scope.bare),
             )
         return StartsWith(subject, prefix, self.unknowable("string", subject, prefix))
 
@@ -494,7 +505,9 @@ class _Checker:
                 )
         args, kind = self.branches(name, list(syntax.args))
         if kind == "untyped":
-            self.fail(syntax, f"{name}: all values are untyped", f"write CAST({shown(args[0])} AS double)")
+            self.fail(
+                syntax, f"{name}: all values are untyped", f"write CAST({self.shown(args[0])} AS double)"
+            )
         if kind in LISTS:
             self.fail(syntax, f"{name}: expected values, got {NOUNS[kind]}")
         return Extreme(name, args, kind, any(arg.nullable for arg in args))
@@ -530,14 +543,16 @@ class _Checker:
             self.fail(syntax.args[1], f"contains: expected one value to look for, got {NOUNS[item.type]}")
         if items.type == "string":
             self.warnings.append(
-                f"contains({shown(items)}, …) compares a whole text; "
-                f"to look inside it, write {shown(items)} LIKE '%…%'"
+                f"contains({self.shown(items)}, …) compares a whole text; "
+                f"to look inside it, write {self.shown(items)} LIKE '%…%'"
             )
         kind = self.kind("=", items, item, syntax)
         return Contains(items, item, kind, self.unknowable(kind, item) or items.nullable)
 
     def call_cardinality(self, syntax: Syntax) -> Node:
         operand = self.value(syntax.args[0])
+        if operand.type not in LISTS and operand.type != "untyped":
+            self.warnings.append(f"cardinality({self.shown(operand)}) of one value is 1 where it is not NULL")
         return Cardinality(operand, operand.nullable)
 
     def call_segment(self, syntax: Syntax) -> Node:

@@ -82,13 +82,19 @@ _QUOTE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 
 
 class _Frame(msgspec.Struct):
-    """An open parenthesis or CASE. state: of a CASE, what may come next."""
+    """An open parenthesis or CASE, or the expression as a whole.
+
+    kind: `top group in case`, or the function in upper case. state: of a CASE, what came last.
+    between: where a BETWEEN stands that waits for its AND. like: whether ESCAPE may follow.
+    """
 
     kind: str
     start: int
     depth: int
     commas: int = 0
     state: str = ""
+    between: int | None = None
+    like: bool = False
 
 
 def read(text: str) -> list[Token]:
@@ -211,16 +217,30 @@ class _Reader:
         if not shown:
             self.unclosed()
             self.fail(f"expected {wanted} at the end")
-        word = self.word()
-        hint = _INSTEAD.get(word, "")
+        hint = _INSTEAD.get(self.word(), "")
         if not hint and _WORD.fullmatch(shown):
-            hint = f'if it is a name, write "{shown}"'
+            hint = f'if it is a name, write "{shown}"' if wanted == "a value" else self.spaced(shown)
+        elif self.is_a(TokenType.STRING) and self.place and self.word(-1) in ("DATE", "TIME"):
+            hint = f"write TIMESTAMP {shown}"
         self.fail(f"expected {wanted}, got {shown}", hint)
+
+    def spaced(self, shown: str) -> str:
+        """Return the hint for a name with a space in it that is not in quotes."""
+        lead = self.shown(-1)
+        ends = self.token(1) is None or self.word(1) in _OPERATORS | {")", "IS", "IN", "LIKE", "NOT"}
+        is_name = bool(_WORD.fullmatch(lead)) and self.word(-1) not in _WORDS
+        return f'a name with a space is written "{lead} {shown}"' if is_name and ends else ""
 
     def unclosed(self) -> None:
         frame = self.stack[-1]
         if frame.kind == "case":
             self.fail("expected END after this CASE", offset=frame.start)
+
+    def settled(self, frame: _Frame) -> None:
+        """Refuse a BETWEEN without its AND where its part of the expression ends."""
+        if frame.between is not None:
+            self.fail("expected AND after this BETWEEN", "write a BETWEEN 1 AND 5", offset=frame.between)
+        frame.like = False
 
     # A value.
 
@@ -350,8 +370,12 @@ class _Reader:
             if not (self.is_a(TokenType.IDENTIFIER) or _WORD.fullmatch(shown)):
                 self.fail(f"expected a name after the dot, got {shown or 'nothing'}")
             if self.shown(1) == "(":
-                before = self.shown(-2)
-                self.fail(f"expected a name after the dot, got the function {before}.{shown}(…)", ahead=-2)
+                written = f"{self.shown(-2)}.{shown}(…)"
+                if written == "before.segment(…)":
+                    self.fail(
+                        f"{written} can't be used: segments are of now", "write segment('id')", ahead=-2
+                    )
+                self.fail(f"expected a name after the dot, got the function {written}", ahead=-2)
             self.take(TokenType.IDENTIFIER)
 
     def name_word(self) -> None:
@@ -375,11 +399,12 @@ class _Reader:
             word = self.word()
             frame = self.stack[-1]
             if not word and self.token() is None:
+                self.settled(frame)
                 if len(self.stack) > 1:
                     self.unclosed()
                     self.fail("expected a closing )", offset=frame.start)
                 return False
-            if self.operator(word) or (word in ("WHEN", "THEN", "ELSE") and self.when(frame, word)):
+            if self.operator(word, frame) or (word in ("WHEN", "THEN", "ELSE") and self.when(frame, word)):
                 return True
             if word == "," and frame.kind not in ("top", "group", "case"):
                 self.comma(frame)
@@ -390,19 +415,27 @@ class _Reader:
                 self.close(frame)
             elif word == "AS" and frame.kind in ("CAST", "TRY_CAST"):
                 self.target()
-            elif not self.suffix(word):
+            elif not self.suffix(word, frame):
                 self.unexpected("an operator" if self.token() is not None else "a value")
 
-    def operator(self, word: str) -> bool:
+    def operator(self, word: str, frame: _Frame) -> bool:
         """Take an operator that a value follows."""
         negated = word == "NOT"
         key = self.word(1) if negated else word
         if word in _OPERATORS:
             self.count()
+            if word == "AND":
+                frame.between = None
+            if word in ("AND", "OR"):
+                frame.like = False
             self.take()
             return True
         if key in ("LIKE", "BETWEEN", "IN"):
             self.count()
+            frame.like = key == "LIKE"
+            if key == "BETWEEN":
+                self.settled(frame)
+                frame.between = self.tokens[self.place + negated].start
             for _ in range(1 + negated):
                 self.take()
             if key == "IN":
@@ -429,9 +462,13 @@ class _Reader:
             self.take()
         return True
 
-    def suffix(self, word: str) -> bool:
+    def suffix(self, word: str, frame: _Frame) -> bool:
         """Take IS NULL and its like, or ESCAPE: no value follows."""
-        if word == "ESCAPE" and self.is_a(TokenType.STRING, 1):
+        if word == "ESCAPE" and frame.like:
+            frame.like = False
+            if not self.is_a(TokenType.STRING, 1):
+                got = self.shown(1) or "nothing"
+                self.fail(f"expected an escape character in single quotes, got {got}", ahead=1)
             self.take()
             self.take()
             return True
@@ -447,20 +484,25 @@ class _Reader:
         return True
 
     def when(self, frame: _Frame, word: str) -> bool:
-        allowed = {"subject": ("WHEN",), "when": ("THEN",), "then": ("WHEN", "ELSE"), "else": ()}
-        if frame.kind != "case" or word not in allowed[frame.state]:
+        allowed = {"subject": "WHEN", "when": "THEN", "then": "WHEN, ELSE or END", "else": "END"}
+        if frame.kind != "case":
             return False
+        self.settled(frame)
+        if word not in allowed[frame.state]:
+            self.fail(f"expected {allowed[frame.state]}, got {self.shown()}")
         frame.state = word.lower()
         self.take()
         return True
 
     def end(self, frame: _Frame) -> None:
+        self.settled(frame)
         if frame.state not in ("then", "else"):
             self.fail(f"expected {'WHEN' if frame.state == 'subject' else 'THEN'} before END")
         self.take()
         self.stack.pop()
 
     def comma(self, frame: _Frame) -> None:
+        self.settled(frame)
         frame.commas += 1
         most = FUNCTIONS.get(frame.kind.lower(), (1, None))[1]
         if most is not None and frame.commas >= most:
@@ -476,6 +518,7 @@ class _Reader:
         self.fail(f"{frame.kind.lower()} takes {wanted} {noun}, got {got}", offset=frame.start)
 
     def close(self, frame: _Frame) -> None:
+        self.settled(frame)
         if frame.kind in ("top", "case"):
             self.unclosed()
             self.fail("expected no ) here: none is open")

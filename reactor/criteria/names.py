@@ -84,11 +84,12 @@ def _profile_hint(name: str, names: list[str], quoted: bool, scope: Scope) -> st
         return did_you_mean(name, parts) or f"it has {', '.join(parts)}"
     if len(names) == 1 and parts:
         return f"it has parts: {', '.join(parts)}"
+    if quoted and len(names) == 1:
+        close = did_you_mean(name, [known for known in scope.names if not known.isidentifier()])
+        return close or f"text is in single quotes: '{name}'"
     close = did_you_mean(name, scope.names)
     if close:
         return close
-    if quoted and len(names) == 1:
-        return f"text is in single quotes: '{name}'"
     return f"a column of the event is written event.{written(*names)}" if scope.columns is not None else ""
 
 

@@ -24,6 +24,16 @@ NOUNS: Final[dict[Type, str]] = {
 ELEMENTS: Final[dict[Type, Type]] = {"strings": "string", "numbers": "number", "list": "untyped"}
 UNITS_MS: Final = {"DAY": DAY_MS, "HOUR": HOUR_MS, "MINUTE": MINUTE_MS, "SECOND": SECOND_MS}
 ORDERS: Final = frozenset({"<", "<=", ">", ">="})
+# What to write for a value where a condition is asked for.
+TO_CONDITION: Final[dict[Type, str]] = {
+    "string": "compare it, as in a = 'x' or a IN ('x', 'y')",
+    "number": "compare it, as in a > 0",
+    "timestamp": "compare it, as in a > TIMESTAMP '2017-03-01'",
+    "interval": "compare it, as in a > INTERVAL '7' DAY",
+    "strings": "write contains(a, 'x') or cardinality(a) > 0",
+    "numbers": "write contains(a, 1) or cardinality(a) > 0",
+    "list": "write contains(a, 'x') or cardinality(a) > 0",
+}
 # What a typed value can never be cast to, with what to write for it.
 NO_CAST: Final[dict[tuple[Type, str], str]] = {
     ("boolean", "number"): "write CASE WHEN … THEN 1 ELSE 0 END",
@@ -56,7 +66,7 @@ _CAST_TO: Final[dict[Type, str]] = {
 }
 
 
-def conversion(node: Node, wanted: Type) -> str:
+def conversion(node: Node, wanted: Type, bare: bool) -> str:
     """Return the hint for a value of another type than its place asks for."""
     if isinstance(node, Const):
         return _LITERAL_HINTS.get((node.type, wanted), "")
@@ -65,7 +75,7 @@ def conversion(node: Node, wanted: Type) -> str:
     target = TARGET_TYPES.get(_CAST_TO.get(wanted, ""))
     if target is None or node.type == "interval" or (node.type, target) in NO_CAST:
         return ""
-    return f"write CAST({shown(node)} AS {_CAST_TO[wanted]})"
+    return f"write CAST({shown(node, bare)} AS {_CAST_TO[wanted]})"
 
 
 def as_kind(name: Type) -> Kind:
@@ -78,19 +88,25 @@ def as_kind(name: Type) -> Kind:
 
 
 def as_type(kind: str) -> Type:
+    """Return the type of values that are compared as `kind`."""
     found: Type = "untyped" if kind == "json" else kind  # type: ignore[assignment]
     return found
 
 
 def double_quoted(name: str) -> str:
+    """Return a name in double quotes, whether it needs them or not."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def shown(node: Node) -> str:
-    """Return a name as written; `a` for anything longer, and text and numbers as literals."""
+def shown(node: Node, bare: bool) -> str:
+    """Return a name as written; `a` for anything longer, and text and numbers as literals.
+
+    bare: whether a column is written without `event.`.
+    """
+    if isinstance(node, Ref) and node.kind == "profile":
+        return written(*(("before",) if node.before else ()), *node.name.split("."))
     if isinstance(node, Ref):
-        lead = ("before",) if node.before else ()
-        return written(*lead, *(node.name.split(".") if node.kind == "profile" else (node.name, *node.path)))
+        return written(*(("event",) if node.kind == "column" and not bare else ()), node.name, *node.path)
     if isinstance(node, Const) and isinstance(node.value, str):
         return "'" + node.value.replace("'", "''") + "'"
     return str(node.value) if isinstance(node, Const) and node.type == "number" else "a"

@@ -74,6 +74,8 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
 def walk(expression: Expression, read: Read) -> Any:
     """Return what `expression` comes to; None is NULL, and for a condition unknown.
 
+    A computed number is in its one form (`reactor.values.canonical`); a name alone is as read.
+
     read: gives the value of a name, as the engine keeps it; None for NULL.
 
     >>> from reactor.criteria import Name, Scope, compile_expression
@@ -82,7 +84,9 @@ def walk(expression: Expression, read: Read) -> Any:
     True
     """
     value = value_of(expression.root, read)
-    return payload_number(value) if expression.type == "number" else value
+    if expression.type == "number" and not isinstance(expression.root, Ref):
+        return payload_number(value)
+    return value
 
 
 def value_of(node: Node, read: Read) -> Any:
