@@ -67,7 +67,8 @@ def _add_outputs(outputs: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay, write what was asked for, and print the summary."""
-    need("polars", "simulate")
+    for library in ("polars", "rich"):
+        need(library, "simulate")
     config = load(arguments.config)
     inputs = _inputs(arguments, config)
     _check_outputs(arguments)
@@ -171,7 +172,8 @@ def _bad_rows(summary: Mapping[str, Any]) -> list[str]:
     for each in summary["rejects"][:MOST_REASONS]:
         numbers = [str(number) for number in each["first"] if number is not None]
         more = ", …" if each["rows"] > len(numbers) else ""
-        which = f" (row {', '.join(numbers)}{more})" if numbers else ""
+        noun = "row" if each["rows"] == 1 else "rows"
+        which = f" ({noun} {', '.join(numbers)}{more})" if numbers else ""
         lines.append(f"{count_of(each['rows'], 'bad row')}{which}: {each['path']}: {each['reason']}")
     rest = len(summary["rejects"]) - MOST_REASONS
     return [*lines, f"{rest:,} more reasons: see --rejects"] if rest > 0 else lines
