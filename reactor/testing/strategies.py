@@ -16,7 +16,8 @@ import msgspec
 
 Mapped: TypeAlias = dict[str, object]
 
-START_MS: Final = 1_700_000_000_000
+# Half a day before New York leaves summer time.
+START_MS: Final = 1_699_100_000_000
 KEY_EVENTS: Final[Mapping[str, object]] = {
     "view": "web.views",
     "pick": {"table": "web.views", "where": "kind = 'pick'"},
@@ -28,7 +29,7 @@ TABLES: Final[Mapping[str, object]] = {
     "web.views": None,
     "shop.orders": {
         "time": "at",
-        "timezone": "Europe/London",
+        "timezone": "America/New_York",
         "columns": {
             "amount": "n * coalesce(price, 1)",
             "mail": "lower(trim(mail_raw))",
@@ -212,6 +213,11 @@ def _counter(random: Random) -> Mapped:
     fitting = [text for text, length in shorter.items() if length < seconds]
     chosen = random.sample(fitting, random.randint(0, min(3, len(fitting))))
     counter["sub_windows"] = {f"w{text}": text for text in chosen}
+    if random.random() < 0.2:
+        shortest = min([seconds, *(shorter[text] for text in chosen)])
+        panes = {"5s": 5, "1m": 60, "90s": 90, "10m": 600, "1h": 3_600, "7h": 25_200}
+        usable = [text for text, width in panes.items() if width <= shortest and seconds / width < 10_000]
+        counter.update({"pane": random.choice(usable)} if usable else {})
     _increment(random, counter, on)
     return counter
 
@@ -279,7 +285,7 @@ def condition(random: Random, types: Mapping[str, str]) -> str:
         "contains(customer, 'u1')",
         "segment('s1')",
         "event.kind = 'pick'",
-        "now > TIMESTAMP '2023-11-14 22:15:00'",
+        "now > TIMESTAMP '2023-11-04 12:15:00'",
     ]
     by_type = {
         "number": [
@@ -290,7 +296,7 @@ def condition(random: Random, types: Mapping[str, str]) -> str:
         ],
         "string": [f"{name} IN ('x', 'y')", f"{name} LIKE '%x%'", f"before.{name} <> {name}"],
         "boolean": [f"{name}", f"NOT {name}", f"{name} IS NOT TRUE"],
-        "timestamp": [f"{name} < now", f"{name} - INTERVAL '1' DAY > TIMESTAMP '2023-11-14'"],
+        "timestamp": [f"{name} < now", f"{name} - INTERVAL '1' DAY > TIMESTAMP '2023-11-04'"],
         "strings": [f"contains({name}, 'x')", f"{name} = 'y'"],
         "numbers": [f"contains({name}, 1)", f"{name} > 1"],
         "list": [f"contains({name}, 'x')", f"contains({name}, 1)", f"cardinality({name}) > 1"],
@@ -363,21 +369,26 @@ class Times:
         return time_ms
 
 
-def written_time(random: Random, time_ms: int) -> object:
-    """Return a time in one of the forms an event may give it in, exact to the millisecond."""
+def written_time(random: Random, time_ms: int, *, local: bool = False) -> object:
+    """Return a time in one of the forms an event may give it in, exact to the millisecond.
+
+    local: also without an offset, which in another zone than UTC is another time.
+    """
     seconds, rest = divmod(time_ms, 1000)
     forms: list[object] = [f"{seconds}.{rest:03d}"]
     if rest == 0:
         forms += [seconds, str(seconds)]
     iso = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat() + f".{rest:03d}"
     forms += [f"{iso}Z", f"{iso}+00:00", f"{iso.replace('T', ' ')}000000Z"]
+    if local:
+        forms += [iso, iso[:19], iso[:16].replace("T", " "), iso[:10]]
     return random.choice(forms)
 
 
 CLIENTS: Final = ("c0", "c1", "c2", "c3", "c4", "null")
 MAILS: Final = ("m1@x", "m2@x", "m3@x", "no mail")
 CUSTOMERS: Final = ("u1", "u2", "u3")
-WORDS: Final = ("x", "y", "X", "", "1", "1.0", "true", "2023-11-15", "x,y")
+WORDS: Final = ("x", "y", "X", "", "1", "1.0", "true", "2023-11-05", "x,y")
 NUMBERS: Final = (0, 1, 2, -1, 1.0, 0.1, 2.55, -0.0, 1e-7, 0.0000005, 10**12, 10**12 + 1, "3", "0.25", "1e1")
 JUNK: Final[Sequence[object]] = (
     None,
@@ -407,12 +418,14 @@ def scalar(random: Random, *, junk: float = 0.08) -> object:
     return random.choice(WORDS) if random.random() < 0.6 else random.choice(NUMBERS)
 
 
-def make_event(random: Random, time_ms: int | None, *, junk: float = 0.08) -> tuple[str, Mapped]:
-    """Draw (table, event). time_ms: None leaves the event without a time."""
+def make_event(
+    random: Random, time_ms: int | None, *, junk: float = 0.08, local: bool = False
+) -> tuple[str, Mapped]:
+    """Draw (table, event). time_ms: None leaves the event without a time; local: see `written_time`."""
     table = random.choices(("web.views", "shop.orders", "chat.notes"), (6, 4, 1))[0]
     event: Mapped = {}
     if time_ms is not None:
-        event["at" if table == "shop.orders" else "time"] = written_time(random, time_ms)
+        event["at" if table == "shop.orders" else "time"] = written_time(random, time_ms, local=local)
     _identify(random, event, table, junk)
     columns: Mapping[str, Callable[[], object]] = {
         "kind": lambda: random.choice(("pick", "wipe", "see", "pick")),
@@ -423,7 +436,7 @@ def make_event(random: Random, time_ms: int | None, *, junk: float = 0.08) -> tu
         "price": lambda: random.choice((1, 2, 0.5, "2.5", None)),
         "obj": lambda: random.choice(({"x": 1}, {"x": "y"}, {"x": [1, 2]}, {}, "x")),
         "seen": lambda: random.choice(
-            ("2023-11-14", 1_700_000_000, "soon", "2023-11-15 10:00:00.5+01:00", 1e18)
+            ("2023-11-04", 1_699_100_000, "soon", "2023-11-05 10:00:00.5+01:00", 1e18)
         ),
         "td_rt_tracking_id": lambda: "t1",
     }
@@ -470,7 +483,7 @@ def _fill(random: Random, row: Mapped) -> None:
         "tier": ("gold", "x", 5, None, True),
         "score": (0, 100, 2.5, "7", "much", 2e12),
         "vip": (True, "false", "yes"),
-        "since": ("2023-11-14", "2023-11-14T22:13:20.5Z", 1_699_999_000, "2023-11-16", "never", None),
+        "since": ("2023-11-04", "2023-11-04T12:13:20.5Z", 1_699_099_000, "2023-11-06", "never", None),
         "labels": (["x", "y"], "x", [1, True], [], [None, {}]),
         "marks": ([1, 2.5], "3", ["x"], 4),
         "segments": (["s1"], "s2, s1", [], "s3", None),

@@ -103,7 +103,7 @@ def _event(pair: Pair, random: Random, times: Times, junk: float) -> None:
     if random.random() < 0.2:
         options["now"] = (time_ms + random.choice((-400_000, -1, 0, 3_600_000))) / 1000
     timed = "now" not in options or random.random() < 0.8
-    table, event = make_event(random, time_ms if timed else None, junk=junk)
+    table, event = make_event(random, time_ms if timed else None, junk=junk, local=True)
     options["table"] = table
     if random.random() < 0.1:
         pair.call("evaluate", event, **options)

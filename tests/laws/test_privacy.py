@@ -106,7 +106,7 @@ def histories(random: Random) -> tuple[list[Any], list[Any]]:
         }
         event["time"] = f"{times.draw() // 1000}"
         if random.random() < 0.2:
-            row = {"u": event["u"], "since": random.choice(("2023-11-14", "2023-11-15")), "segments": "s1"}
+            row = {"u": event["u"], "since": random.choice(("2023-11-04", "2023-11-05")), "segments": "s1"}
             first.append([{**row, "tier": "gold"}])
             second.append([{**row, "tier": "a much longer \U0001f511 tier"}])
         is_told = random.random() < 0.7
