@@ -11,7 +11,7 @@ import polars as pl
 
 from reactor.engine import Reactor
 from reactor.errors import EventError
-from reactor.identity import format_rid
+from reactor.identity import Row, format_rid
 from reactor.payload import Outcome
 from reactor.replay.history import History, Planned, Reject
 from reactor.replay.options import Options, Progress
@@ -147,8 +147,8 @@ class LivePass:
         self.by_table[planned.table] += 1
         if outcome.rid_value is None:
             self.without_identifier += 1
-        if outcome.id_changes:
-            self._note_changes(planned.number, outcome, silent=silent)
+        if changes := outcome.id_changes:
+            self._note_changes(planned.number, changes, silent=silent)
         for failure in outcome.validation_failures:
             for text in failure["invalid_keys"]:  # type: ignore[attr-defined]
                 pair = msgspec.json.decode(text)
@@ -168,8 +168,8 @@ class LivePass:
                 ]
             )
 
-    def _note_changes(self, number: int, outcome: Outcome, *, silent: bool) -> None:
-        for row in outcome.id_changes:
+    def _note_changes(self, number: int, rows: list[Row], *, silent: bool) -> None:
+        for row in rows:
             for merged in row["merged_rids"] or ():  # type: ignore[attr-defined]
                 self._survivors[merged] = str(row["current_rid"])
             if not silent:
