@@ -19,6 +19,7 @@ from reactor.spec import Config
 # Columns where there is no terminal to ask for its width.
 WIDTH = 100
 MOST_EXAMPLES = 12
+GAP = " " * 3  # between two columns of a table
 
 
 def show(config: Config, results: Results, stream: TextIO) -> None:
@@ -114,7 +115,7 @@ def _example_table(examples: Sequence[tuple[str, ...]], width: int) -> Table:
     widths = [max(len(row[place]) for row in [titles, *examples]) for place in range(3)]
     for title, least in zip(titles[:3], widths, strict=True):
         table.add_column(title, min_width=least, no_wrap=True)
-    rest = max(width - sum(widths) - 3 * 2 - 1, 20)
+    rest = max(width - sum(widths) - 3 * len(GAP), 20)
     table.add_column(titles[3], max_width=rest, no_wrap=True, overflow="ellipsis")
     for row in examples:
         table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))

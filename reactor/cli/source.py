@@ -20,5 +20,5 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the source."""
     from reactor.engine import Reactor
 
-    say(Reactor(load(arguments.config)).source())
+    say(Reactor(load(arguments.config)).source().rstrip("\n"))
     return DONE
