@@ -18,7 +18,7 @@ an event costs O(1) amortised and a ring is at most about twice its panes in use
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -27,7 +27,7 @@ SLOTS: Final = 3
 FIRST_LIMIT: Final = 64
 EMPTY: Final = ((), (0,), FIRST_LIMIT)
 
-Row: TypeAlias = list  # type: ignore[type-arg]  # slots of every kind stand side by side
+Row: TypeAlias = list[Any]  # slots of every kind stand side by side
 
 
 class Window(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 SECOND_MS: Final = 1_000
@@ -87,7 +87,7 @@ def parse_size(text: str) -> int:
     return int(match[1]) * SIZE_BYTES[match[2]]
 
 
-def parse_time(value: object, zone: ZoneInfo | None = None) -> int | None:
+def parse_time(value: Any, zone: ZoneInfo | None = None) -> int | None:
     """Return the milliseconds since 1970 that `value` names, or None if it names no time.
 
     value: epoch seconds as an int, a float or text of digits; ISO 8601 text with `T` or a
@@ -104,11 +104,11 @@ def parse_time(value: object, zone: ZoneInfo | None = None) -> int | None:
     """
     kind = value.__class__
     if kind is int:
-        return value * 1000  # type: ignore[operator]
+        return int(value * 1000)
     if kind is str:
-        return _parse_text(value, zone)  # type: ignore[arg-type]
+        return _parse_text(value, zone)
     if kind is float:
-        return round(value * 1000) if abs(value) < 1e15 else None  # type: ignore[operator,arg-type,call-overload]
+        return round(value * 1000) if abs(value) < 1e15 else None
     if isinstance(value, datetime):
         return _from_datetime(value, zone)
     if isinstance(value, date):
@@ -148,9 +148,10 @@ def _fraction_ms(digits: str | None) -> int:
     """Round a decimal fraction of a second to milliseconds, half-even."""
     if not digits:
         return 0
-    scale = 10 ** len(digits)
+    scale: int = 10 ** len(digits)
     quotient, rest = divmod(int(digits) * 1000, scale)
-    return quotient + (2 * rest > scale or (2 * rest == scale and quotient % 2 == 1))
+    is_up = 2 * rest > scale or (2 * rest == scale and quotient % 2 == 1)
+    return quotient + int(is_up)
 
 
 def _offset_ms(text: str) -> int | None:

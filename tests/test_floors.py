@@ -24,7 +24,7 @@ FLOORS = (
     ("event", "identity", "ring", "criteria"),
     ("spec", "attributes", "store", "payload"),
     ("plan",),
-    ("batch", "snapshot", "explain"),
+    ("state", "snapshot", "explain"),
     ("engine",),
     ("frames", "testing"),
     ("replay",),

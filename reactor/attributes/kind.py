@@ -44,16 +44,16 @@ class Reads(msgspec.Struct, frozen=True):
     imported: Callable[[str], str]
 
 
-def scaled(value: object, scale: int) -> int | None:
+def scaled(value: Any, scale: int) -> int | None:
     """Return an increment as a whole number of 1/scale, half-even; None if it can't be used.
 
     >>> scaled(2.5, 100), scaled("0.015", 100), scaled(True, 100), scaled(10**13, 1)
     (250, 2, None, None)
     """
     number = value if value.__class__ is float or value.__class__ is int else as_number(value)
-    if number is None or not -MOST_INCREMENT <= number <= MOST_INCREMENT:  # type: ignore[operator]
+    if number is None or not -MOST_INCREMENT <= number <= MOST_INCREMENT:
         return None
-    return number * scale if number.__class__ is int else round(number * scale)  # type: ignore[operator,call-overload,no-any-return]
+    return number * scale if number.__class__ is int else round(number * scale)
 
 
 def to_dtype(value: object, dtype: DType, text_bytes: int) -> Value | None:
@@ -69,7 +69,7 @@ def to_dtype(value: object, dtype: DType, text_bytes: int) -> Value | None:
         element = "string" if dtype == "strings" else "number"
         values = value if isinstance(value, list) else [value]
         read = [_to_scalar(item, element, text_bytes) for item in values]
-        return None if None in read else read  # type: ignore[return-value]
+        return None if None in read else read
     return None if isinstance(value, list) else _to_scalar(value, dtype, text_bytes)
 
 

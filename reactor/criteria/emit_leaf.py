@@ -236,14 +236,29 @@ def _regexp_source(node: Any, text: str, to: Emitter) -> str:
         if shape.start or shape.end:
             return f"{text}.{'startswith' if shape.start else 'endswith'}({literal})"
         return f"({literal} in {text})"
-    if shape is not None and shape.start and not shape.end and len(shape.literals) == 2:
-        # As the matcher does: the first place of the second literal, and no newline on the way.
-        head, tail = shape.literals
-        place = to.names.temp()
-        found = f"({place} := {text}.find({constant(tail)}, {len(head)})) >= 0"
-        newline = f"{text}.find('\\n', {len(head)}, {place}) < 0"
-        return f"({text}.startswith({constant(head)}) and {found} and {newline})"
+    if shape is not None and shape.start and len(shape.literals) == 2:
+        return _gap_source(shape, text, to)
     return f"{to.names.function(regexp.matcher(node.pattern))}({text})"
+
+
+def _gap_source(shape: regexp.Simple, text: str, to: Emitter) -> str:
+    """Return the test for `^head.*tail`, or `^head.*tail$`, as the matcher makes it.
+
+    The first place of the tail is the best one, as no newline may stand between. Few texts have a
+    newline at all, and `in` sees that sooner than `find` with its bounds.
+    """
+    head, tail = shape.literals
+    first, last = to.names.constant(head), to.names.constant(tail)
+    lead = f"{text}.startswith({first}) and "
+    if shape.end:
+        length = f"{to.names.function(len)}({text})"
+        newline = f"{text}.find('\\n', {len(head)}, {length} - {len(tail)})"
+        lead += f"{text}.endswith({last}) and {length} >= {len(head) + len(tail)}"
+    else:
+        place = to.names.temp()
+        newline = f"{text}.find('\\n', {len(head)}, {place})"
+        lead += f"({place} := {text}.find({last}, {len(head)})) >= 0"
+    return f"({lead} and ('\\n' not in {text} or {newline} < 0))"
 
 
 def _starts_with(node: StartsWith, wanted: bool, to: Emitter) -> str:

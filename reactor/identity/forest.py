@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 from reactor.identity.evict import Association, Ceiling
 from reactor.identity.layout import (
@@ -43,17 +43,6 @@ _rid_of = itemgetter(RID)
 _key_of = itemgetter(0)
 _NOTHING = Stitched(None)
 
-# What the first phase finds: a profile that was met, those met beside it (with repetitions), identifiers
-# that are known, the event's new ones, new ones of batch rows, and failures.
-_Found: TypeAlias = tuple[
-    Profile | None,
-    Sequence[Profile],
-    list[Identifier],
-    list[Identifier],
-    Sequence[Identifier],
-    tuple[Failure, ...],
-]
-
 
 class Identity:
     """All identifiers and the profiles they point at.
@@ -73,6 +62,7 @@ class Identity:
 
     __slots__ = (
         "_ceiling",
+        "_end",
         "_log",
         "_maps",
         "_merge_rows",
@@ -107,6 +97,7 @@ class Identity:
         self.expand: Callable[[list[Identifier]], list[Identifier]] | None = None
         # Slot by slot, from ABSORBED to the last key: where its entries are looked up.
         self._maps: tuple[dict[Any, Profile], ...] = (self.rids, *self.index)
+        self._end = KEYS + len(keys)
         self._ceiling = Ceiling(len(keys), lookup, associations)
         self._validator = Validator(keys, identifier_bytes)
         self._reason = self._validator.reason
@@ -119,7 +110,7 @@ class Identity:
 
     def find(self, identifiers: Iterable[Identifier]) -> list[Profile]:
         """Return the profiles that hold any of the identifiers, each once, oldest first."""
-        return _distinct(self.index[k][value] for k, value in identifiers if value in self.index[k])
+        return _distinct([self.index[k][value] for k, value in identifiers if value in self.index[k]])
 
     def by_rid(self, rid: int | str) -> Profile | None:
         """Return the profile with this rid, or the survivor if it was merged away; None if unknown."""
@@ -163,19 +154,50 @@ class Identity:
         are left to the caller, but for what a merge unites.
         Cost: 2 to 5 microseconds with two identifiers.
         """
-        profile, others, known, new, joined, failures = self._look_up(values)
+        if len(values) > self._ceiling.associations:
+            values = self._within(values)
+        index = self.index
+        profile: Profile | None = None
+        # Further profiles, failures and batch rows are rare: a tuple that is usually () costs nothing.
+        others: tuple[Profile, ...] = ()
+        failures: tuple[Failure, ...] = ()
+        joined: tuple[Identifier, ...] = ()
+        known: list[Identifier] = []
+        new: list[Identifier] = []
+        for k, value in enumerate(values):
+            if value is None:
+                continue
+            text = value if value.__class__ is str else _exact(value)
+            met = None if text is None else index[k].get(text)
+            if met is not None:
+                known.append((k, text))  # type: ignore[arg-type]
+                if profile is None:
+                    profile = met
+                elif met is not profile:
+                    others = (*others, met)
+            elif (reason := self._reason(k, value)) is None:
+                new.append((k, text))  # type: ignore[arg-type]
+            elif not (isinstance(value, float) and value != value):  # NaN is a missing value
+                failures = (*failures, (self._names[k], None if value is NULL else value, reason))
+        if self.expand is not None and new:
+            joined, met_too = self._expanded(new)
+            others = (*others, *met_too)
+            if profile is None and others:
+                profile = others[0]
+
         if profile is None:
             return self._begin(new, joined, time, failures)
         if others:
             return self._unite(profile, others, known, new, joined, failures, time)
-        for k, value in known:
+        for k, text in known:
             seen = profile[KEYS + k]
-            if seen[value] < time:
-                seen[value] = time
+            if seen[text] < time:
+                seen[text] = time
         if not new:
             return Stitched(profile, failures=failures)
         self._attach(profile, new, time)
-        return self._settle(profile, tuple(new), tuple(new), joined, (), failures, False)
+        brought = tuple(new)
+        return self._settle(profile, brought, brought, joined, (), failures, False)
 
     def join(self, identifiers: Sequence[Identifier], time: int = BATCH_TIME) -> Stitched | None:
         """Join the identifiers of a batch row into one profile, if any of them is known; else None.
@@ -187,9 +209,10 @@ class Identity:
         if not met:
             return None
         new = [(k, value) for k, value in wanted if value not in self.index[k]]
-        joined: Sequence[Identifier] = ()
+        joined: tuple[Identifier, ...] = ()
         if self.expand is not None and new:
-            joined = self._expanded(new, met)
+            joined, met_too = self._expanded(new)
+            met += met_too
         return self._unite(met[0], met[1:], (), new, joined, (), time)
 
     def joined(self, profiles: Sequence[Profile]) -> Profile | None:
@@ -238,41 +261,6 @@ class Identity:
 
     # The first phase
 
-    def _look_up(self, values: Sequence[object | None]) -> _Found:
-        index, reason_of = self.index, self._reason
-        profile: Profile | None = None
-        # Further profiles and failures are rare: a tuple that is usually () costs nothing.
-        others: tuple[Profile, ...] = ()
-        failures: tuple[Failure, ...] = ()
-        known: list[Identifier] = []
-        new: list[Identifier] = []
-        if len(values) > self._ceiling.associations:
-            values = self._within(values)
-        k = -1
-        for value in values:
-            k += 1
-            if value is None:
-                continue
-            text = value if value.__class__ is str else _exact(value)
-            met = None if text is None else index[k].get(text)
-            if met is not None:
-                known.append((k, text))  # type: ignore[arg-type]
-                if profile is None:
-                    profile = met
-                elif met is not profile:
-                    others = (*others, met)
-            elif (reason := reason_of(k, value)) is None:
-                new.append((k, text))  # type: ignore[arg-type]
-            elif not (isinstance(value, float) and value != value):  # NaN is a missing value
-                failures = (*failures, (self._names[k], None if value is NULL else value, reason))
-        if self.expand is None or not new:
-            return profile, others, known, new, (), failures
-        met_too = list(others)
-        joined = self._expanded(new, met_too)
-        if profile is None and met_too:
-            profile = met_too.pop()
-        return profile, met_too, known, new, joined, failures
-
     def _within(self, values: Sequence[object | None]) -> list[object | None]:
         """Blank the usable values beyond the first that one profile can hold."""
         kept = list(values)
@@ -284,22 +272,23 @@ class Identity:
                     kept[k] = None
         return kept
 
-    def _expanded(self, new: list[Identifier], met: list[Profile]) -> list[Identifier]:
-        """Return the unknown identifiers that batch rows join to `new`; append those of others to `met`."""
+    def _expanded(self, new: list[Identifier]) -> tuple[tuple[Identifier, ...], list[Profile]]:
+        """Return what batch rows join to `new`: the unknown identifiers, and the profiles of the others."""
         assert self.expand is not None
         joined = []
+        met = []
         for k, value in dict.fromkeys(self.expand(new)):
             profile = self.index[k].get(value)
             if profile is not None:
                 met.append(profile)
             elif (k, value) not in new:
                 joined.append((k, value))
-        return joined
+        return tuple(joined), met
 
     # The second phase
 
     def _begin(
-        self, new: list[Identifier], joined: Sequence[Identifier], time: int, failures: tuple[Failure, ...]
+        self, new: list[Identifier], joined: tuple[Identifier, ...], time: int, failures: tuple[Failure, ...]
     ) -> Stitched:
         """Found a profile, unless there is nothing to found it on."""
         if not new:
@@ -321,10 +310,10 @@ class Identity:
     def _unite(
         self,
         profile: Profile,
-        others: Iterable[Profile],
+        others: Sequence[Profile],
         known: Sequence[Identifier],
         new: Sequence[Identifier],
-        joined: Sequence[Identifier],
+        joined: tuple[Identifier, ...],
         failures: tuple[Failure, ...],
         time: int,
     ) -> Stitched:
@@ -343,39 +332,43 @@ class Identity:
         distinct: by rid; the first survives. The survivor's row is laid into the list of the largest
         of them (union by size), where most of its identifiers point already.
         """
-        row = self._merge_rows(distinct[0], distinct[1:])
+        survivor, absorbed = distinct[0], distinct[1:]
+        row = self._merge_rows(survivor, absorbed)
         keeper = max(distinct, key=self._ceiling.count)
-        slot = ABSORBED
-        for entries in self._maps:
-            own = keeper[slot]
-            for profile in distinct:
-                theirs = profile[slot]
-                if theirs is None or profile is keeper:
-                    continue
-                for value in theirs:
-                    entries[value] = keeper
-                if own is None:
-                    own = theirs
-                else:
-                    own.update(theirs)  # an identifier is on one profile: nothing is overwritten
-            row[slot] = own
-            slot += 1
-        merged = _head(row, distinct, time)
-        keeper[:] = row
+        for profile in distinct:
+            if profile is not keeper:
+                self._move(profile, keeper)
         rids = self.rids
-        rids[row[RID]] = keeper
-        for rid in merged:
-            rids[rid] = keeper
+        for profile in distinct:
+            rids[profile[RID]] = keeper
+        merged = _head(row, distinct, keeper[ABSORBED : self._end], time)
+        keeper[:] = row
         self.profile_count -= len(merged)
         return keeper, merged
 
+    def _move(self, profile: Profile, keeper: Profile) -> None:
+        """Give the associations of one profile to another; no association is on both."""
+        slot = ABSORBED
+        for entries in self._maps:
+            theirs = profile[slot]
+            if theirs is not None:
+                for value in theirs:
+                    entries[value] = keeper
+                own = keeper[slot]
+                if own is None:
+                    keeper[slot] = theirs
+                else:
+                    own.update(theirs)
+            slot += 1
+
     def _united_copy(self, distinct: list[Profile], time: int) -> Profile:
         """Return the row that `_merge` would make; change nothing."""
-        row = self._merge_rows(distinct[0], distinct[1:])
-        for slot in range(ABSORBED, ABSORBED + len(self._maps)):
+        held = []
+        for slot in range(ABSORBED, self._end):
             pairs = [profile[slot].items() for profile in distinct if profile[slot]]
-            row[slot] = dict(chain.from_iterable(pairs)) or None
-        _head(row, distinct, time)
+            held.append(dict(chain.from_iterable(pairs)) or None)
+        row = self._merge_rows(distinct[0], distinct[1:])
+        _head(row, distinct, held, time)
         return row
 
     def _attach(self, profile: Profile, pairs: Iterable[Identifier], time: int) -> None:
@@ -393,7 +386,7 @@ class Identity:
         profile: Profile,
         new: tuple[Identifier, ...],
         brought: tuple[Identifier, ...],
-        joined: Sequence[Identifier],
+        joined: tuple[Identifier, ...],
         merged: tuple[int, ...],
         failures: tuple[Failure, ...],
         founded: bool,
@@ -403,36 +396,41 @@ class Identity:
             self._attach(profile, joined, BATCH_TIME)
         evicted = self._ceiling.evict(profile)
         if not evicted:
-            return Stitched(profile, new, brought, tuple(joined), merged, (), (), failures, founded)
+            return Stitched(profile, new, brought, joined, merged, (), (), failures, founded)
         for slot, value in evicted:
             del self._maps[slot - ABSORBED][value]
-        return Stitched(profile, new, brought, tuple(joined), merged, *_parted(evicted), failures, founded)
+        return Stitched(profile, new, brought, joined, merged, *_parted(evicted), failures, founded)
 
 
-def _distinct(profiles: Iterable[Profile]) -> list[Profile]:
+def _distinct(profiles: Sequence[Profile]) -> list[Profile]:
     """Return each of the profiles once, oldest first."""
-    ordered = sorted(profiles, key=_rid_of)
-    if len(ordered) == 2 and ordered[0] is not ordered[1]:
-        return ordered
-    return list({profile[RID]: profile for profile in ordered}.values())
+    if len(profiles) == 2:
+        one, other = profiles
+        if one is not other:
+            return [one, other] if one[RID] < other[RID] else [other, one]
+    return list({profile[RID]: profile for profile in sorted(profiles, key=_rid_of)}.values())
 
 
-def _head(row: Profile, distinct: list[Profile], time: int) -> tuple[int, ...]:
-    """Write the header of a merged row but for its keys, adding to its absorbed; return the rids absorbed."""
+def _head(row: Profile, distinct: list[Profile], held: list[Any], time: int) -> tuple[int, ...]:
+    """Write the header of the row of several profiles; return the rids absorbed.
+
+    held: the united slots from ABSORBED on; the dict of the absorbed is added to.
+    """
     survivor = distinct[0]
     created, newest = survivor[CREATED], survivor[NEWEST]
-    absorbed = row[ABSORBED] or {}
+    absorbed = held[0]
+    if absorbed is None:
+        absorbed = held[0] = {}
+    merged = []
     for profile in distinct[1:]:
+        merged.append(profile[RID])
         absorbed[profile[RID]] = time
         if profile[CREATED] < created:
             created = profile[CREATED]
         if profile[NEWEST] > newest:
             newest = profile[NEWEST]
-    row[RID] = survivor[RID]
-    row[CREATED] = created
-    row[NEWEST] = newest
-    row[ABSORBED] = absorbed or None
-    return tuple([profile[RID] for profile in distinct[1:]])
+    row[: ABSORBED + len(held)] = [survivor[RID], created, newest, *held]
+    return tuple(merged)
 
 
 def _exact(value: object) -> str | None:

@@ -45,7 +45,10 @@ class Validator:
 
     def __init__(self, keys: Sequence[KeyRule], identifier_bytes: int) -> None:
         self._limit = identifier_bytes
-        self._rules = tuple((_searcher(key.valid), key.invalid) for key in keys)
+        self._rules = tuple(
+            (_searcher(key.valid), key.invalid) if key.valid is not None or key.invalid else None
+            for key in keys
+        )
         self._names = frozenset(key.name for key in keys)
         self._by_case = frozenset(key.name.lower() for key in keys if not key.internal)
 
@@ -71,7 +74,10 @@ class Validator:
             return EMPTY
         if (len(value) > self._limit or not value.isascii()) and not text_fits(value, self._limit):
             return TOO_LONG if _is_unicode(value) else NOT_TEXT
-        search, invalid = self._rules[k]
+        rule = self._rules[k]
+        if rule is None:
+            return None
+        search, invalid = rule
         if search is not None and not search(value):
             return NO_MATCH
         return IGNORED if value in invalid else None

@@ -64,7 +64,7 @@ class Layout:
             tables = frozenset(events[trigger.key_event].table for trigger in triggers_of(attribute))
             part = parts.setdefault(tables, KEYS + len(self.config.keys) + len(parts))
             template = self.templates.setdefault(part, [])
-            slots: Slots = kind(attribute, len(template))  # type: ignore[operator]
+            slots: Slots = kind(attribute, len(template))
             template.extend(slots.template())
             self.slots[name] = slots
             self.part_of[name] = part

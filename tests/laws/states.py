@@ -25,7 +25,7 @@ IDENTIFIERS = [
 
 def held(engine: Reactor) -> dict[str, bytes]:
     """Return rid → the profile's state, packed; everything an engine holds but rows and counts."""
-    profiles = (packed(engine._layout, profile) for profile in engine._identity.profiles())
+    profiles = (packed(engine._state.layout, profile) for profile in engine._state.identity.profiles())
     return {str(profile[0]): msgspec.msgpack.encode(profile) for profile in profiles}
 
 

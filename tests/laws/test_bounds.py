@@ -20,7 +20,7 @@ KEY_EVENTS = {"see": "t", "drop": {"table": "t", "where": "kind = 'drop'"}}
 def assert_bounded(engine: Reactor) -> int:
     """Assert that every profile keeps the bound; return the bytes of the largest."""
     bound = sum(profile_bytes(engine.config).values())
-    sizes = [size for _, size in engine.packed_sizes()]
+    sizes = list(engine.packed_sizes().values())
     assert max(sizes, default=0) <= bound
     return max(sizes, default=0)
 

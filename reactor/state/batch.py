@@ -186,8 +186,7 @@ def _rows_of(rows: object) -> tuple[Iterable[object], bool]:
 class Waiting:
     """The identifiers that rows join, for events that bring one of them."""
 
-    def __init__(self, lookup: int) -> None:
-        self._lookup = lookup
+    def __init__(self) -> None:
         self._by_row: dict[str, set[Identifier]] = {}
         self._rows: dict[Identifier, set[str]] = {}
 
