@@ -50,6 +50,104 @@ def ring_state(row: Row, at: int, panes: ring.Panes, newest_ms: int) -> object:
     return [starts, [wide(total) for total in sums[1:]]]
 
 
+def pack_ring(row: Row, at: int, panes: ring.Panes, newest_ms: int) -> list[int] | None:
+    """Return the panes as of `newest_ms`, flat: how far each lies from the one before it, and its sum.
+
+    The first counts back from the pane of `newest_ms`. None for no panes.
+    """
+    starts, sums = ring.folded(row[at], row[at + 1], panes, newest_ms)
+    flat: list[int] = []
+    last = newest_ms // panes.unit_ms
+    for place, pane in enumerate(starts):
+        flat += (pane - last if flat else last - pane, sums[place + 1] - sums[place])
+        last = pane
+    return flat or None
+
+
+def unpack_ring(row: Row, at: int, panes: ring.Panes, flat: list[Any], newest_ms: int) -> None:
+    """Write the slots from what `pack_ring` returned."""
+    pane = newest_ms // panes.unit_ms - flat[0]
+    starts, sums = [pane], [0, narrow(flat[1])]
+    for place in range(2, len(flat), 2):
+        pane += flat[place]
+        starts.append(pane)
+        sums.append(sums[-1] + narrow(flat[place + 1]))
+    row[at : at + 3] = starts, sums, 2 * len(starts) + ring.FIRST_LIMIT
+
+
+def widened(state: Any) -> Any:
+    """Return a packed ring or sum with the ints that are too wide for 64 bits as bytes."""
+    if isinstance(state, list):
+        return [widened(each) for each in state]
+    if state.__class__ is int and not -(2**63) <= state < 2**63:
+        return state.to_bytes((state.bit_length() + 8) // 8, "big", signed=True)
+    return state
+
+
+def narrow(number: Any) -> int:
+    """Return a sum as an int again."""
+    return int.from_bytes(number, "big", signed=True) if number.__class__ is bytes else number
+
+
+def emit_pack_ring(source: Source, part: str, at: int, panes: ring.Panes, state: str) -> None:
+    """Write `state`, a local that is None, as `pack_ring` has it.
+
+    Written out is what folds panes and drops none. Dropped panes, and sums that came to nothing,
+    go the slow way.
+    """
+    unit = panes.unit_ms
+    shortest = min(window.window_ms for window in panes.windows)
+    with source.aside() as slow:
+        function = source.function(pack_ring)
+        source.add(f"{state} = {function}({part}, {at}, {source.constant(panes)}, newest)")
+    source.add(f"starts = {part}[{at}]")
+    with source.block("if starts:"):
+        source.add("pane = starts[0]", f"last = newest // {unit}")
+        with source.block(f"if len(starts) == 1 and pane * {unit} >= newest - {shortest}:"):
+            source.add(f"w = {part}[{at + 1}][1]", f"if w: {state} = [last - pane, w]")
+        # A pane that no window reaches any more; a lower bound does, `pack_ring` looks closer.
+        longest = max(window.window_ms for window in panes.windows)
+        with source.block(f"elif pane * {unit} < newest - {longest}:"):
+            source.add(*slow)
+        with source.block("else:"):
+            _emit_folding(source, f"{part}[{at + 1}]", panes, state)
+            with source.block(f"if 0 in {state}[1::2]:"):
+                source.add(*slow)
+
+
+def _emit_folding(source: Source, sums: str, panes: ring.Panes, state: str) -> None:
+    """Write `state` from `starts`, none of which is dropped: as `ring.folded`, without a call."""
+    unit, word = panes.unit_ms, "if"
+    with source.aside() as folding:
+        for number, (_, coarse) in reversed(list(enumerate(panes.folds))):
+            source.add(f"{word} pane < edge{number}: pane -= pane % {coarse}")
+            word = "elif"
+    for number, (windows, coarse) in enumerate(panes.folds):
+        # The least low of these windows on the coarse grid is that of the longest.
+        longest = max(window.window_ms for window in windows)
+        source.add(f"edge{number} = (newest - {longest}) // {coarse * unit} * {coarse}")
+    source.add(f"sums = {sums}", "before = sums[1]", *folding)
+    source.add(f"{state} = [last - pane, before]", "last = pane")
+    with source.block("if len(starts) > 1:"), source.block("for pane, w in zip(starts[1:], sums[2:]):"):
+        source.add(*folding)
+        if folding:
+            source.add(f"if pane == last: {state}[-1] += w - before")
+            source.add(f"else: {state} += (pane - last, w - before)")
+        else:
+            source.add(f"{state} += (pane - last, w - before)")
+        source.add("last = pane", "before = w")
+
+
+def emit_unpack_ring(source: Source, part: str, at: int, panes: ring.Panes, state: str) -> None:
+    """Write the slots from `state`."""
+    with source.block(f"if len({state}) == 2 and {state}[1].__class__ is int:"):
+        source.add(f"{part}[{at}] = [newest // {panes.unit_ms} - {state}[0]]")
+        source.add(f"{part}[{at + 1}] = [0, {state}[1]]")
+    with source.block("else:"):
+        function = source.function(unpack_ring)
+        source.add(f"{function}({part}, {at}, {source.constant(panes)}, {state}, newest)")
+
+
 def wide(number: int) -> int | str:
     """Return the int, or its text where it is too wide for 64 bits."""
     return number if -(2**63) <= number < 2**63 else str(number)
@@ -92,6 +190,14 @@ class CounterSlots:
     def state(self, row: Row, newest_ms: int) -> object:
         """Return [pane starts, cumulative sums] as of `newest_ms`, or None."""
         return ring_state(row, self.at, self.panes, newest_ms)
+
+    def emit_pack(self, source: Source, part: str, state: str) -> None:
+        """Write `state`, a local that is None: see `pack_ring`."""
+        emit_pack_ring(source, part, self.at, self.panes, state)
+
+    def emit_unpack(self, source: Source, part: str, state: str) -> None:
+        """Write the slots from `state`."""
+        emit_unpack_ring(source, part, self.at, self.panes, state)
 
     def most_bytes(self, limits: Limits) -> int:
         return ring_bytes(self.panes.windows)
@@ -160,6 +266,20 @@ class TotalSlots:
         if self.panes is None:
             return wide(row[self.at]) or None
         return ring_state(row, self.at, self.panes, newest_ms)
+
+    def emit_pack(self, source: Source, part: str, state: str) -> None:
+        """Write `state`, a local that is None: the sum, or as `pack_ring` has it."""
+        if self.panes is None:
+            source.add(f"{state} = {part}[{self.at}] or None")
+        else:
+            emit_pack_ring(source, part, self.at, self.panes, state)
+
+    def emit_unpack(self, source: Source, part: str, state: str) -> None:
+        """Write the slots from `state`."""
+        if self.panes is None:
+            source.add(f"{part}[{self.at}] = {source.function(narrow)}({state})")
+        else:
+            emit_unpack_ring(source, part, self.at, self.panes, state)
 
     def most_bytes(self, limits: Limits) -> int:
         if self.panes is None:

@@ -245,6 +245,57 @@ def _merge_memory(survivor: list[Any] | None, absorbed: list[Any] | None) -> lis
     return [max(survivor[0], absorbed[0]), deletes]
 
 
+def pack(row: Row, shape: Shape, newest_ms: int) -> list[Any] | None:
+    """Return what is not expired as of `newest_ms`, flat: the ages, then column by column.
+
+    Behind it, if there are any: [bytes that tell who is hidden, age of the clear, [key, age, ...] of
+    the deletes], each None if there is none. None for nothing at all.
+    """
+    at, low = shape.at, newest_ms - shape.ttl_ms
+    start = bisect_right(row[at], low)
+    flat = [newest_ms - time for time in row[at][start:]]
+    for column in range(at + ITEM, at + ITEM + shape.columns):
+        flat += row[column][start:]
+    if row[at + MEMORY] is not None:
+        cleared, deletes = row[at + MEMORY]
+        hidden = row[at + HIDDEN] and row[at + HIDDEN][start:]
+        # A clear or delete that is older than the TTL can't reach an item that is not expired.
+        kept = sorted([entry for entry in deletes.items() if entry[1] > low], key=lambda entry: entry[1])
+        if kept or cleared > low:
+            flat.append(
+                [
+                    bytes(hidden) if hidden and any(hidden) else None,
+                    newest_ms - cleared if cleared > low else None,
+                    [part for key, time in kept for part in (_plain(key), newest_ms - time)] or None,
+                ]
+            )
+    return flat or None
+
+
+def unpack(row: Row, shape: Shape, flat: list[Any], newest_ms: int) -> None:
+    """Write the slots from what `pack` returned; `flat` is not changed."""
+    at = shape.at
+    count, further = divmod(len(flat), shape.columns + 1)
+    if count:
+        row[at] = [newest_ms - age for age in flat[:count]]
+        for column in range(1, shape.columns + 1):
+            row[at + ITEM + column - 1] = flat[column * count : (column + 1) * count]
+    if further:
+        hidden, cleared, deletes = flat[-1]
+        row[at + HIDDEN] = None if hidden is None else [each == 1 for each in hidden]
+        keys = map(value_key, deletes[::2] if deletes else ())
+        times = [newest_ms - age for age in deletes[1::2]] if deletes else []
+        row[at + MEMORY] = [
+            NEVER if cleared is None else newest_ms - cleared,
+            dict(zip(keys, times, strict=True)),
+        ]
+
+
+def _plain(key: Any) -> Any:
+    """Return the value that has this key."""
+    return key[0] if key.__class__ is tuple else key
+
+
 def live(row: Row, at: int, column: int, low: int) -> Any:
     """Return the values of one column of the visible items newer than `low`, oldest first.
 

@@ -28,9 +28,9 @@ from reactor.identity import (
 )
 from reactor.payload import Notes, Outcome
 from reactor.plan import CLAMPED, LATE, OTHER_TABLE, Bindings, Event, Handler, Plan, refs_of
-from reactor.plan.size import packed
 from reactor.spec.model import Config
 from reactor.state.batch import BatchReader, BatchReport, Waiting
+from reactor.state.pack import Packer
 
 MOST_NAMES: Final = 10_000  # column names remembered as harmless
 MOST_TABLES: Final = 100  # tables outside the config that are counted by name
@@ -43,6 +43,7 @@ class State:
         self.config = config
         self.plan = Plan(config)
         self.layout = self.plan.layout
+        self.packer = Packer(self.layout)
         self.batch = BatchTable(len(self.layout.imported))
         self.refused = 0
         self.nobody: Profile = self.layout.new(0, 0)
@@ -144,7 +145,7 @@ class State:
     def packed_sizes(self) -> Iterator[tuple[int, int]]:
         """Yield (rid, bytes) of every profile, packed."""
         for profile in self.identity.profiles():
-            yield profile[RID], len(msgspec.msgpack.encode(packed(self.layout, profile)))
+            yield profile[RID], len(self.packer.pack(profile))
 
     # What generated code calls
 

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from random import Random
 from typing import Any
 
-import msgspec
 from side_by_side import typed
 
 from reactor import Reactor
-from reactor.plan.size import packed
+from reactor.identity import RID
 from reactor.testing.strategies import CLIENTS, CUSTOMERS, MAILS, Times, make_event
 
 Event = tuple[str, dict[str, object]]
@@ -25,8 +24,8 @@ IDENTIFIERS = [
 
 def held(engine: Reactor) -> dict[str, bytes]:
     """Return rid → the profile's state, packed; everything an engine holds but rows and counts."""
-    profiles = (packed(engine._state.layout, profile) for profile in engine._state.identity.profiles())
-    return {str(profile[0]): msgspec.msgpack.encode(profile) for profile in profiles}
+    pack = engine._state.packer.pack
+    return {str(profile[RID]): pack(profile) for profile in engine._state.identity.profiles()}
 
 
 def counts(engine: Reactor) -> dict[str, Any]:

@@ -1,0 +1,183 @@
+"""A profile as bytes: canonical, the same whatever the way it became what it is.
+
+A packed profile is one MessagePack array of two:
+
+    head  [rid in 16 bytes, newest, age of created, absorbed, key 0, ..., key K-1]
+    body  [state of attribute 0, ..., state of attribute A-1]
+
+`absorbed` and keys are None, or flat: [rid or value, age, ...], by rid or value. Attributes
+stand in the layout's order, each as its kind packs it, or None. An age is a time in ms before
+the profile's newest event. Everything is as of that event: what had expired by then is left out.
+Sums beyond 64 bits are bytes.
+
+The functions are generated for a layout, as those of the plan are: no kind is asked at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from reactor.attributes.counter import CounterSlots, TotalSlots, widened
+from reactor.identity import ABSORBED, CREATED, NEWEST, RID, Profile
+from reactor.plan import Layout
+from reactor.source import Source
+
+Plain: TypeAlias = list[Any]
+
+RID_BYTES: Final = 16
+_PAIR: Final = b"\x92"  # an array of two, in MessagePack
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+class Packer:
+    """Packs and unpacks the profiles of a layout.
+
+    head, body: profile → plain data. row: head → a profile without attributes. fill: writes the
+        attributes of a body into such a profile, and returns it. None of them keeps or changes
+        plain data.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._sums = [isinstance(slots, CounterSlots | TotalSlots) for slots in layout.slots.values()]
+        source = Source()
+        for write in _write_head, _write_body, _write_row, _write_fill:
+            write(source, layout)
+            source.add("", "")
+        space = source.load()
+        self.head: Callable[[Profile], Plain] = space["head"]
+        self.body: Callable[[Profile], Plain] = space["body"]
+        self.row: Callable[[Plain], Profile] = space["row"]
+        self.fill: Callable[[Profile, Plain], Profile] = space["fill"]
+
+    def pack(self, profile: Profile) -> bytes:
+        """Return the profile as bytes, as of its newest event. Cost: microseconds."""
+        head, body = self.head(profile), self.body(profile)
+        try:
+            return _encode((head, body))
+        except OverflowError:
+            pass
+        return _encode((head, self._widened(body)))
+
+    def unpack(self, data: bytes) -> Profile:
+        """Return a profile that reads as the one that was packed, at any time from its newest event on.
+
+        data: what `pack` returned; anything else raises errors of many kinds.
+        """
+        head, body = _decode(data)
+        return self.fill(self.row(head), body)
+
+    def pack_head(self, profile: Profile) -> bytes:
+        """Return the header and the identifiers as bytes, with which a packed profile begins."""
+        return _PAIR + _encode(self.head(profile))
+
+    def pack_body(self, profile: Profile) -> bytes:
+        """Return the attributes alone: `pack_head(p) + pack_body(p) == pack(p)`."""
+        body = self.body(profile)
+        try:
+            return _encode(body)
+        except OverflowError:
+            pass
+        return _encode(self._widened(body))
+
+    def unpack_body(self, profile: Profile, body: bytes) -> Profile:
+        """Write the attributes that `pack_body` returned into a profile that has none; return it.
+
+        The profile's newest event must be the one it had then.
+        """
+        return self.fill(profile, _decode(body))
+
+    def _widened(self, body: Plain) -> Plain:
+        return [widened(state) if is_sum else state for state, is_sum in zip(body, self._sums, strict=True)]
+
+
+def flat(seen: dict[Any, int], newest_ms: int) -> Plain:
+    """Return [value, age, ...], by value."""
+    return [part for value in sorted(seen) for part in (value, newest_ms - seen[value])]
+
+
+def flat_rids(absorbed: dict[int, int], newest_ms: int) -> Plain:
+    """Return [rid in bytes, age of the merge, ...], by rid."""
+    return [
+        part
+        for rid in sorted(absorbed)
+        for part in (rid.to_bytes(RID_BYTES, "big"), newest_ms - absorbed[rid])
+    ]
+
+
+def seen_of(entries: Plain, newest_ms: int) -> dict[Any, int]:
+    """Return the dict that `flat` was made of."""
+    return dict(zip(entries[::2], [newest_ms - age for age in entries[1::2]], strict=True))
+
+
+def absorbed_of(entries: Plain, newest_ms: int) -> dict[int, int]:
+    """Return the dict that `flat_rids` was made of."""
+    rids = [int.from_bytes(rid, "big") for rid in entries[::2]]
+    return dict(zip(rids, [newest_ms - age for age in entries[1::2]], strict=True))
+
+
+def _write_head(source: Source, layout: Layout) -> None:
+    keys = list(layout.key_slot.values())
+    with source.block("def head(p):"):
+        source.add(f"newest = p[{NEWEST}]", f"absorbed = p[{ABSORBED}]")
+        source.add(f"if absorbed is not None: absorbed = {source.function(flat_rids)}(absorbed, newest)")
+        for slot in keys:
+            source.add(f"k{slot} = p[{slot}]")
+            with source.block(f"if k{slot} is not None:"):
+                with source.block(f"if len(k{slot}) == 1:"):
+                    source.add(f"for value in k{slot}: k{slot} = [value, newest - k{slot}[value]]")
+                with source.block("else:"):
+                    source.add(f"k{slot} = {source.function(flat)}(k{slot}, newest)")
+        rid = f"p[{RID}].to_bytes({RID_BYTES}, 'big')"
+        values = "".join(f", k{slot}" for slot in keys)
+        source.add(f"return [{rid}, newest, newest - p[{CREATED}], absorbed{values}]")
+
+
+def _write_body(source: Source, layout: Layout) -> None:
+    states = {name: f"s{number}" for number, name in enumerate(layout.slots)}
+    with source.block("def body(p):"):
+        if states:
+            source.add(f"newest = p[{NEWEST}]", f"{' = '.join(states.values())} = None")
+        for part in layout.templates:
+            source.add(f"a = p[{part}]")
+            with source.block("if a is not None:"):
+                for name, slots in layout.slots.items():
+                    if layout.part_of[name] == part:
+                        slots.emit_pack(source, "a", states[name])
+        source.add(f"return [{', '.join(states.values())}]")
+
+
+def _write_row(source: Source, layout: Layout) -> None:
+    keys = list(layout.key_slot.values())
+    with source.block("def row(head):"):
+        names = "".join(f", k{slot}" for slot in keys)
+        source.add(f"rid, newest, age, absorbed{names} = head")
+        source.add(f"if absorbed is not None: absorbed = {source.function(absorbed_of)}(absorbed, newest)")
+        for slot in keys:
+            with source.block(f"if k{slot} is not None:"):
+                with source.block(f"if len(k{slot}) == 2:"):
+                    source.add(f"k{slot} = {{k{slot}[0]: newest - k{slot}[1]}}")
+                with source.block("else:"):
+                    source.add(f"k{slot} = {source.function(seen_of)}(k{slot}, newest)")
+        number = source.function(int.from_bytes)
+        parts = ", None" * len(layout.templates)
+        source.add(f"return [{number}(rid, 'big'), newest - age, newest, absorbed{names}{parts}]")
+
+
+def _write_fill(source: Source, layout: Layout) -> None:
+    states = {name: f"s{number}" for number, name in enumerate(layout.slots)}
+    with source.block("def fill(p, states):"):
+        source.add(f"[{', '.join(states.values())}] = states", f"newest = p[{NEWEST}]")
+        for part, template in layout.templates.items():
+            mine = {name: slots for name, slots in layout.slots.items() if layout.part_of[name] == part}
+            is_untouched = " is ".join([*(states[name] for name in mine), "None"])
+            with source.block(f"if not ({is_untouched}):"):
+                source.add(f"a = p[{part}] = {source.constant(template)}.copy()")
+                for name, slots in mine.items():
+                    with source.block(f"if {states[name]} is not None:"):
+                        slots.emit_unpack(source, "a", states[name])
+        source.add("return p")
