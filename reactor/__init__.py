@@ -12,21 +12,25 @@ from reactor.engine import ProfileView, Reactor
 from reactor.errors import ConfigError, EventError, Problem, ReactorError, SnapshotError
 from reactor.payload import Audience, Offer, Outcome
 from reactor.spec import Config
+from reactor.state import Change, Forgotten, ReloadReport
 
 if TYPE_CHECKING:
     from reactor.replay import simulate
 
 __all__ = (
     "Audience",
+    "Change",
     "Config",
     "ConfigError",
     "EventError",
+    "Forgotten",
     "Offer",
     "Outcome",
     "Problem",
     "ProfileView",
     "Reactor",
     "ReactorError",
+    "ReloadReport",
     "SnapshotError",
     "simulate",
 )

@@ -21,7 +21,7 @@ from reactor.identity import CREATED, NEWEST, RID, Profile, format_rid
 from reactor.payload import Audience, Outcome
 from reactor.plan import NOBODY, OTHER_TABLE, PRIVATE, PUBLIC, Handler, PartInfo, parts_of
 from reactor.spec import Config, load_config
-from reactor.state import BatchReport, State
+from reactor.state import BatchReport, Forgotten, ReloadReport, State, move, restore, write
 from reactor.units import to_datetime
 
 _AUDIENCES: Final = {"public": PUBLIC, "private": PRIVATE}
@@ -48,9 +48,11 @@ class Reactor:
     """An in-memory engine for one config.
 
     config: a mapping in the config's language, a path of a config file, or a `Config`.
+    state: path of a snapshot to go on from; `loaded` then says what became of state that was made
+        under another config.
     clock: gives the current time in epoch seconds for calls without `now`; a service passes
         `time.time`, so that one event from the far future can't age a profile.
-    Raises ConfigError, with every problem, if the config can't be used.
+    Raises ConfigError, with every problem, if the config can't be used; SnapshotError for the state.
 
     >>> engine = Reactor({
     ...     "version": 1, "name": "shop",
@@ -70,12 +72,18 @@ class Reactor:
         self,
         config: Config | Mapping[str, Any] | str | PathLike[str],
         *,
+        state: str | PathLike[str] | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self.config = config if isinstance(config, Config) else load_config(config)
+        fresh = State(config if isinstance(config, Config) else load_config(config))
+        self.loaded: ReloadReport | None = None if state is None else restore(fresh, state)
         self._clock = clock
         self._lock = Lock()
-        self._state = state = State(self.config)
+        self._use(fresh)
+
+    def _use(self, state: State) -> None:
+        self.config = state.config
+        self._state = state
         self._functions = state.functions
         self._handlers: dict[str | None, Handler] = {}
         self._handlers.update(state.functions.process)
@@ -85,9 +93,18 @@ class Reactor:
         self._parts = parts_of(self.config)
 
     @classmethod
-    def load(cls, path: str | PathLike[str], *, clock: Callable[[], float] | None = None) -> Reactor:
-        """Return an engine for a config file. Raises ConfigError, with every problem."""
-        return cls(path, clock=clock)
+    def load(
+        cls,
+        path: str | PathLike[str],
+        *,
+        state: str | PathLike[str] | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> Reactor:
+        """Return an engine for a config file, going on from a snapshot if one is given.
+
+        Raises ConfigError, with every problem; SnapshotError if the snapshot can't be used.
+        """
+        return cls(path, state=state, clock=clock)
 
     def __repr__(self) -> str:
         return f"Reactor({self.config.name!r}, {self._state.identity.profile_count} profiles)"
@@ -224,7 +241,7 @@ class Reactor:
         """
         with self._lock:
             who, given = _audience(audience), self._now(now)
-            profile = self._state.found(keys, rid)
+            profile = self._state.found(keys, rid, given)
             if profile is None:
                 return Outcome({}, None, given)
             at = _reading_time(profile, given)
@@ -239,7 +256,7 @@ class Reactor:
         """
         with self._lock:
             given = self._now(now)
-            profile = self._state.found(keys, rid)
+            profile = self._state.found(keys, rid, given)
             if profile is None:
                 return None
             at = _reading_time(profile, given)
@@ -300,6 +317,38 @@ class Reactor:
         """
         with self._lock:
             return self._state.import_batch(rows, replace=replace)
+
+    # State
+
+    def snapshot(self, path: str | PathLike[str]) -> int:
+        """Write all state to a file, which appears, or replaces the old one, when it is whole.
+
+        Returns the file's size in bytes. Raises SnapshotError if it can't be written. Calls wait
+        meanwhile. Cost: benchmark `snapshot`.
+        """
+        with self._lock:
+            return write(self._state, path)
+
+    def reload(self, config: Config | Mapping[str, Any] | str | PathLike[str]) -> ReloadReport:
+        """Go on under another config, and say what became of the state.
+
+        Attributes whose meaning is unchanged keep their state. Raises ConfigError; the engine then
+        goes on as it was. Calls wait while profiles are moved: microseconds each.
+        """
+        fresh = State(config if isinstance(config, Config) else load_config(config))
+        with self._lock:
+            report = move(self._state, fresh)
+            self._use(fresh)
+            return report
+
+    def forget(self, keys: Mapping[str, str] | None = None, *, rid: str | None = None) -> Forgotten:
+        """Erase the profiles that keys or a rid meet, with their identifiers and batch rows.
+
+        Returns what was erased, in counts. The next event founds a new profile; the next load of
+        batch rows brings a row back, unless it is left out there.
+        """
+        with self._lock:
+            return self._state.forget(keys, rid)
 
 
 def _audience(audience: str) -> int:

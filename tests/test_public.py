@@ -12,22 +12,25 @@ from reactor import Config, Reactor
 
 NAMES = (
     "Audience",
+    "Change",
     "Config",
     "ConfigError",
     "EventError",
+    "Forgotten",
     "Offer",
     "Outcome",
     "Problem",
     "ProfileView",
     "Reactor",
     "ReactorError",
+    "ReloadReport",
     "SnapshotError",
     "simulate",
 )
 
 SIGNATURES = {
-    Reactor: "(config, *, clock=None)",
-    Reactor.load: "(path, *, clock=None)",
+    Reactor: "(config, *, state=None, clock=None)",
+    Reactor.load: "(path, *, state=None, clock=None)",
     Reactor.process: "(self, event, table=None, *, audience='public', now=None)",
     Reactor.process_json: "(self, body, table=None, *, audience='public', now=None)",
     Reactor.ingest: "(self, event, table=None, *, now=None)",
@@ -35,6 +38,9 @@ SIGNATURES = {
     Reactor.offers: "(self, keys=None, *, rid=None, audience='public', now=None)",
     Reactor.profile: "(self, keys=None, *, rid=None, now=None)",
     Reactor.import_batch: "(self, rows, *, replace=True)",
+    Reactor.snapshot: "(self, path)",
+    Reactor.reload: "(self, config)",
+    Reactor.forget: "(self, keys=None, *, rid=None)",
     Reactor.stats: "(self)",
     Reactor.source: "(self)",
     Reactor.rids: "(self)",

@@ -44,6 +44,7 @@ def emit_since(reads: Reads, at: int, low: str) -> str:
 
 
 def ring_state(row: Row, at: int, panes: ring.Panes, newest_ms: int) -> object:
+    """Return [pane starts, cumulative sums] as of `newest_ms`, or None."""
     starts, sums = ring.folded(row[at], row[at + 1], panes, newest_ms)
     if not starts:
         return None
@@ -154,6 +155,7 @@ def wide(number: int) -> int | str:
 
 
 def ring_bytes(windows: tuple[ring.Window, ...]) -> int:
+    """Return the most bytes a ring for these windows has, packed."""
     panes = sum(window.window_ms // window.pane_ms + 2 for window in windows)
     return 20 + panes * (INT_BYTES + WIDE_INT_BYTES)
 

@@ -239,6 +239,25 @@ class Identity:
         redirections = len(profile[ABSORBED] or ())
         return removed - redirections, redirections
 
+    def adopt(self, profiles: Iterable[Profile]) -> None:
+        """Take in whole profiles, as a snapshot holds them; their rids and identifiers are not here yet."""
+        rids = self.rids
+        maps = list(enumerate(self._maps, ABSORBED))
+        count = 0
+        for profile in profiles:
+            rids[profile[RID]] = profile
+            count += 1
+            for slot, entries in maps:
+                seen = profile[slot]
+                if seen is not None:
+                    for value in seen:
+                        entries[value] = profile
+        self.profile_count += count
+
+    def trim(self, profile: Profile) -> int:
+        """Evict what is too much from a row that is not taken in yet; return how many associations."""
+        return len(self._ceiling.evict(profile))
+
     def check(self) -> None:
         """Assert every invariant. Cost: O(identifiers)."""
         totals = [0] * len(self._maps)

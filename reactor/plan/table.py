@@ -35,6 +35,9 @@ class TableWriter:
         self.table = table
         # Internal keys join batch rows only.
         self.keys = [(k, key.name) for k, key in enumerate(self.config.keys) if not key.internal]
+        limits = self.config.limits
+        # Then an event may be refused as late as when it is stitched; nothing is counted before.
+        self._is_refusing = limits.profiles is not None and limits.when_full == "refuse"
 
     def write_process(self, name: str, number: int) -> None:
         """Write `name(event, given, audience) -> Outcome`: join, update, answer.
@@ -83,7 +86,7 @@ class TableWriter:
         with source.block(f"def {name}(event, given, audience):"):
             self._write_door(scribe, is_counting=False)
             source.add(*flag_lines, *identifiers)
-            source.add(f"p, rid, failures = stored({self._values()}, odd)")
+            source.add(f"p, rid, failures = stored({self._values()}, t, odd)")
             source.add(f"now = t if p is None or t > p[{NEWEST}] else p[{NEWEST}]")
             source.add("if given is not None and given > now: now = given")
             source.add("if p is None: p = blank(now)")
@@ -119,7 +122,11 @@ class TableWriter:
             zone = None if self.table.timezone is None else ZoneInfo(self.table.timezone)
             arguments = f"t, {source.constant(self.table.time)}, {source.constant(zone)}, given"
             source.add(f"t = {source.function(event_time)}({arguments})")
-        with source.block(f"if given is not None and t > given + {self.config.limits.clock_skew_ms}:"):
+        skewed = f"given is not None and t > given + {self.config.limits.clock_skew_ms}"
+        if is_counting and self._is_refusing:
+            source.add(f"clamped = {skewed}", "if clamped: t = given")
+            return
+        with source.block(f"if {skewed}:"):
             source.add("t = given")
             if is_counting:
                 source.add(f"counts[{CLAMPED}] += 1")
@@ -208,9 +215,14 @@ class TableWriter:
             source.add(f"elif i{k} is ABSENT: i{k} = None")
             with source.block("else:"):
                 source.add("slow = True", f"if i{k} is None: i{k} = NULL")
+        limits = self.config.limits
+        if limits.idle_ms is not None:
+            source.add(f"if p is not None and t - p[{NEWEST}] >= {limits.idle_ms}: slow = True")
         source.add("stitched = None")
         with source.block("if slow:"):
             source.add(f"stitched = attach({self._values()}, t, odd)", "p = stitched.profile")
+        if self._is_refusing:
+            source.add(f"if clamped: counts[{CLAMPED}] += 1")
         with source.block("if p is None:"):
             source.add("p = blank(t)", "rid = None", "newest = t")
         with source.block("else:"):

@@ -1,6 +1,12 @@
-"""The state of an engine: profiles, batch rows, counts; and how batch rows get in."""
+"""The state of an engine: profiles, batch rows, counts; how they get in, and out as a snapshot.
+
+`state` holds them, `batch` takes rows in; `pack` makes bytes of a profile, `file` a file of blocks,
+`snapshot` the blocks of a state; `meaning` and `reload` move state to another config.
+"""
 
 from reactor.state.batch import BatchReport
-from reactor.state.state import State
+from reactor.state.reload import Change, ReloadReport
+from reactor.state.snapshot import move, restore, write
+from reactor.state.state import Forgotten, State
 
-__all__ = ("BatchReport", "State")
+__all__ = ("BatchReport", "Change", "Forgotten", "ReloadReport", "State", "move", "restore", "write")

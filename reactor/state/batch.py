@@ -7,7 +7,7 @@ joined at once; else the row waits, and joins when an event brings one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -199,6 +199,9 @@ class Waiting:
         for row in rows:
             if len(row.identifiers) > 1:
                 self._by_row.setdefault(row.lookup, set()).update(row.identifiers)
+        self._turn_round()
+
+    def _turn_round(self) -> None:
         self._rows.clear()
         for lookup, identifiers in self._by_row.items():
             for identifier in identifiers:
@@ -206,6 +209,32 @@ class Waiting:
 
     def __bool__(self) -> bool:
         return bool(self._by_row)
+
+    def state(self) -> Iterator[list[Any]]:
+        """Yield [lookup value, identifier, ...] of every row that joins some, in order."""
+        for lookup in sorted(self._by_row):
+            yield [lookup, *sorted(self._by_row[lookup])]
+
+    def restore(self, entries: Iterable[tuple[str, list[Identifier]]]) -> None:
+        """Take in (lookup value, identifiers), as `state` gave them."""
+        self._by_row.update((lookup, set(identifiers)) for lookup, identifiers in entries)
+        self._turn_round()
+
+    def forget(self, lookups: Iterable[str], identifiers: Iterable[Identifier]) -> int:
+        """Remove rows by lookup value, and identifiers from all others; return how many were removed."""
+        removed = 0
+        for lookup in lookups:
+            removed += len(self._by_row.pop(lookup, ()))
+        gone = set(identifiers)
+        for lookup in {each for identifier in gone for each in self._rows.get(identifier, ())}:
+            held = self._by_row.get(lookup)
+            if held is not None:
+                removed += len(held & gone)
+                held -= gone
+                if len(held) < 2:
+                    del self._by_row[lookup]
+        self._turn_round()
+        return removed
 
     def expand(self, identifiers: list[Identifier]) -> list[Identifier]:
         """Return the further identifiers that rows join to these, also by way of each other."""

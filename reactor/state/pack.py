@@ -28,6 +28,7 @@ from reactor.source import Source
 Plain: TypeAlias = list[Any]
 
 RID_BYTES: Final = 16
+HEAD_NEWEST, HEAD_ABSORBED, HEAD_KEYS = 1, 3, 4  # places in a head
 _PAIR: Final = b"\x92"  # an array of two, in MessagePack
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -6,7 +6,7 @@ the state; what is not common they call here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -25,15 +25,31 @@ from reactor.identity import (
     KeyRule,
     Profile,
     Stitched,
+    identifiers,
 )
 from reactor.payload import Notes, Outcome
 from reactor.plan import CLAMPED, LATE, OTHER_TABLE, Bindings, Event, Handler, Plan, refs_of
 from reactor.spec.model import Config
 from reactor.state.batch import BatchReader, BatchReport, Waiting
+from reactor.state.leaving import Leaving
 from reactor.state.pack import Packer
 
 MOST_NAMES: Final = 10_000  # column names remembered as harmless
 MOST_TABLES: Final = 100  # tables outside the config that are counted by name
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """What was erased, in counts; all are 0 where nothing was known.
+
+    redirections: rids of profiles that had been merged into these. rows: batch rows.
+    waiting: identifiers that batch rows would have joined.
+    """
+
+    profiles: int
+    identifiers: int
+    redirections: int
+    rows: int
+    waiting: int
 
 
 class State:
@@ -53,24 +69,39 @@ class State:
         self.identity = self._new_identity()
         self._lookup_before: tuple[str, int] | None = None
         self._asks_before = any(ref.before for section in config.sections for ref in refs_of(section))
-        self._waiting = Waiting()
+        self.waiting = Waiting()
         self._known: set[str] = set(self._names)
         self._counts = [0] * 2
         self._unusable = [0] * len(config.attributes)
         self._dropped = [0] * len(config.attributes)
-        self._stitched = dict.fromkeys(("merges", "evicted_identifiers", "evicted_rids"), 0)
+        self._stitched: dict[str, Any] = dict.fromkeys(("merges", "evicted_identifiers", "evicted_rids"), 0)
+        self._stitched.update(evicted_idle=0, evicted_full=0, evicted_last=[])
+        limits = config.limits
+        is_leaving = limits.idle_ms is not None or limits.profiles is not None
+        self.leaving = Leaving(self.identity, limits, self._stitched) if is_leaving else None
         self._events = [0] * (len(config.tables) + 1)
         self._other_tables: dict[str, int] = {}
         self.functions = self.plan.bind(self._bindings())
 
-    def found(self, keys: Mapping[str, str] | None, rid: str | None) -> Profile | None:
-        """Return the profile that keys or a rid meet; of several, one that is joined for the read."""
+    def found(self, keys: Mapping[str, str] | None, rid: str | None, time_ms: int | None) -> Profile | None:
+        """Return the profile that keys or a rid meet at a time; of several, one joined for the read."""
+        profiles, _ = self._met(keys, rid)
+        return self.identity.joined(self._present(profiles, time_ms))
+
+    def _present(self, profiles: list[Profile], time_ms: int | None) -> list[Profile]:
+        return profiles if self.leaving is None else self.leaving.present(profiles, time_ms)
+
+    def _met(
+        self, keys: Mapping[str, str] | None, rid: str | None
+    ) -> tuple[list[Profile], list[Identifier]]:
+        """Return the profiles that keys or a rid meet, oldest first, and the keys as identifiers."""
         if (keys is None) == (rid is None):
             raise EventError("keys", "expected either keys or rid")
         if rid is not None:
             if not isinstance(rid, str):
                 raise EventError("rid", f"expected text, got {kind_of(rid)}")
-            return self.identity.by_rid(rid)
+            profile = self.identity.by_rid(rid)
+            return [] if profile is None else [profile], []
         if not isinstance(keys, Mapping):
             raise EventError("keys", f"expected a mapping of keys to values, got {kind_of(keys)}")
         identifiers = []
@@ -81,8 +112,33 @@ class State:
             if not isinstance(value, str):
                 raise EventError(f"keys.{name}", f"expected text, got {kind_of(value)}")
             identifiers.append((self._names.index(name), value))
-        return self.identity.joined(self.identity.find(identifiers))
+        return self.identity.find(identifiers), identifiers
 
+    def forget(self, keys: Mapping[str, str] | None, rid: str | None) -> Forgotten:
+        """Erase every profile that keys or a rid meet, and their batch rows; see `Reactor.forget`."""
+        profiles, given = self._met(keys, rid)
+        held = dict.fromkeys(given)
+        erased = redirections = 0
+        for profile in profiles:
+            held.update(dict.fromkeys(identifiers(profile, len(self._names))))
+            counts = self.identity.forget(profile)
+            if self.leaving is not None:
+                self.leaving.drop(profile[RID])
+            erased, redirections = erased + counts[0], redirections + counts[1]
+        lookups = self._lookups_of(list(held))
+        rows = [self.batch.versions.pop(value) for value in lookups if value in self.batch.versions]
+        waiting = self.waiting.forget(lookups, held)
+        self.identity.expand = self.waiting.expand if self.waiting else None
+        self._lookup_before = None
+        return Forgotten(len(profiles), erased, redirections, sum(len(row.rows) for row in rows), waiting)
+
+    def _lookups_of(self, held: list[Identifier]) -> list[str]:
+        """Return the lookup values among identifiers, and those rows join them to that no profile holds."""
+        if self._lookup is None:
+            return []
+        own = [value for k, value in held if k == self._lookup]
+        joined = [value for k, value in self.waiting.expand(held) if k == self._lookup]
+        return [*own, *(value for value in joined if value not in self.identity.index[self._lookup])]
 
     def other(self, table: str) -> Handler:
         """Return the handler for a table the config doesn't name; the first hundred are counted by name."""
@@ -102,8 +158,8 @@ class State:
         reader = BatchReader(self.layout, self.identity.valid)
         read = reader.read(rows)
         self.batch.put(((row.lookup, row.time_ms, row.values) for row in read), replace=replace)
-        self._waiting.put(read, replace=replace)
-        self.identity.expand = self._waiting.expand if self._waiting else None
+        self.waiting.put(read, replace=replace)
+        self.identity.expand = self.waiting.expand if self.waiting else None
         matched = sum(self._join(list(row.identifiers)) for row in read)
         return reader.report(read, matched)
 
@@ -112,6 +168,52 @@ class State:
         if stitched is not None:
             self._count_stitched(stitched)
         return stitched is not None
+
+    # Snapshots
+
+    def adopt(self, profiles: Iterable[Profile]) -> None:
+        """Take in whole profiles of this layout."""
+        if self.leaving is not None:
+            profiles = list(profiles)
+            self.leaving.file_all(profiles)
+        self.identity.adopt(profiles)
+
+    def restore_waiting(self, entries: Iterable[tuple[str, list[Identifier]]]) -> None:
+        """Take in the identifiers that batch rows join."""
+        self.waiting.restore(entries)
+        self.identity.expand = self.waiting.expand if self.waiting else None
+
+    def tally(self) -> dict[str, Any]:
+        """Return all counts, by name, as a snapshot has them."""
+        names = list(self.config.attributes)
+        return {
+            "events": dict(zip(self.config.tables, self._events, strict=False)),
+            "other_events": self._events[-1],
+            "other_tables": dict(sorted(self._other_tables.items())),
+            "refused": self.refused,
+            "clamped": self._counts[CLAMPED],
+            "late": self._counts[LATE],
+            "unusable": {name: n for name, n in zip(names, self._unusable, strict=True) if n},
+            "dropped": {name: n for name, n in zip(names, self._dropped, strict=True) if n},
+            "stitched": self._stitched,
+        }
+
+    def restore_tally(self, tally: dict[str, Any]) -> None:
+        """Take in what `tally` gave, also that of another config."""
+        others = dict(tally["other_tables"])
+        for place, name in enumerate(self.config.tables):
+            self._events[place] = tally["events"].get(name, 0) + others.pop(name, 0)
+        gone = (name for name in tally["events"] if name not in self.config.tables)
+        others.update((name, tally["events"][name]) for name in gone if tally["events"][name])
+        self._other_tables = others
+        total = sum(tally["events"].values()) + tally["other_events"]
+        self._events[-1] = total - sum(self._events[:-1])
+        self.refused = tally["refused"]
+        self._counts[CLAMPED], self._counts[LATE] = tally["clamped"], tally["late"]
+        for place, name in enumerate(self.config.attributes):
+            self._unusable[place] = tally["unusable"].get(name, 0)
+            self._dropped[place] = tally["dropped"].get(name, 0)
+        self._stitched.update(tally["stitched"])
 
     def stats(self) -> dict[str, Any]:
         """Return counts; see `Reactor.stats`."""
@@ -126,6 +228,7 @@ class State:
             "profiles": self.identity.profile_count,
             "identifiers": sum(map(len, self.identity.index)),
             **self._stitched,
+            "evicted_last": list(self._stitched["evicted_last"]),
             "imported_rows": len(self.batch),
         }
 
@@ -139,6 +242,8 @@ class State:
         """Assert every invariant."""
         self.identity.check()
         self.layout.check_templates()
+        if self.leaving is not None:
+            self.leaving.check()
         for profile in self.identity.profiles():
             self.layout.check(profile)
 
@@ -196,14 +301,28 @@ class State:
         return failures or None
 
     def _attach(self, values: tuple[object, ...], time_ms: int, odd: list[Failure] | None) -> Stitched:
+        if self.leaving is not None:
+            self.leaving.make_way(self._identifiers(values), time_ms)
         if self._asks_before and self._lookup is not None:
             self._lookup_before = self._seen_lookup(values[self._lookup])
         stitched = self.identity.stitch(values, time_ms)
         if stitched.merged or stitched.evicted or stitched.evicted_rids:
             self._count_stitched(stitched)
+        if stitched.founded and self.leaving is not None:
+            self.leaving.file(cast(Profile, stitched.profile))
         if odd:
             stitched = msgspec.structs.replace(stitched, failures=(*odd, *stitched.failures))
         return stitched
+
+    def _identifiers(self, values: tuple[object, ...]) -> list[Identifier]:
+        """Return the identifiers among an event's columns, up to as many as a profile can hold."""
+        index, valid = self.identity.index, self.identity.valid
+        found = [
+            (k, value)
+            for k, value in enumerate(values)
+            if isinstance(value, str) and (value in index[k] or valid(k, value) is None)
+        ]
+        return found[: self.config.limits.associations]
 
     def _seen_lookup(self, value: object) -> tuple[str, int] | None:
         """Return a known lookup value and when it was last seen."""
@@ -225,12 +344,15 @@ class State:
         return seen or None
 
     def _count_stitched(self, stitched: Stitched) -> None:
+        if self.leaving is not None:
+            for rid in stitched.merged:
+                self.leaving.drop(rid)
         self._stitched["merges"] += len(stitched.merged)
         self._stitched["evicted_identifiers"] += len(stitched.evicted)
         self._stitched["evicted_rids"] += len(stitched.evicted_rids)
 
     def _stored(
-        self, values: tuple[object, ...], odd: list[Failure] | None
+        self, values: tuple[object, ...], time_ms: int, odd: list[Failure] | None
     ) -> tuple[Profile | None, int | None, list[Failure]]:
         """Return the profile an event would meet, its rid, and the failures among its identifiers."""
         failures = list(odd or ())
@@ -243,7 +365,8 @@ class State:
                 identifiers.append((k, cast(str, value)))
             else:
                 failures.append((self._names[k], None if value is NULL else value, reason))
-        profile = self.identity.joined(self.identity.find(identifiers[: self.config.limits.associations]))
+        met = self.identity.find(identifiers[: self.config.limits.associations])
+        profile = self.identity.joined(self._present(met, time_ms))
         return profile, None if profile is None else profile[RID], failures
 
     def _blank(self, time_ms: int) -> Profile:
