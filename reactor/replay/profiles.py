@@ -31,7 +31,8 @@ def profiles_frame(
     now = None if at_ms is None else to_datetime(at_ms)
     for rid in engine.rids():
         profile = engine.profile(rid=rid, now=now)
-        assert profile is not None
+        if profile is None:  # idle for too long, and not cleared away yet
+            continue
         row: list[object] = [profile.rid, profile.created, profile.last_seen]
         if audience == "private":
             row += [list(profile.keys.get(name, ())) for name in keys]
