@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from reactor.cli.console import CommandError
+from reactor.cli.console import CommandError, warn
 from reactor.spec import Config, load_config
+from reactor.state import ReloadReport
 from reactor.units import parse_time
 
 
@@ -23,6 +24,33 @@ def add_audience(parser: argparse.ArgumentParser) -> None:
         default="public",
         help="who reads the answers; public redacts sections that read something sensitive (default: public)",
     )
+
+
+def add_state(parser: argparse._ActionsContainer) -> None:
+    """Declare the `--state` option."""
+    parser.add_argument("--state", metavar="FILE", help="a snapshot to go on from; it is not changed")
+
+
+def warn_of(report: ReloadReport | None) -> None:
+    """Say what state that was made under another config has lost; nothing where it has not."""
+    if report is None:
+        return
+    for change in report.reset:
+        warn(f'--state: "{change.name}" starts anew: {change.reason}')
+    for change in report.dropped:
+        warn(f'--state: "{change.name}" is dropped: {change.reason}')
+    for change in report.kept:
+        for part, time in change.complete_from.items():
+            warn(f'--state: "{part}" is complete from {time:%Y-%m-%dT%H:%M:%SZ}')
+    numbers = {
+        "identifiers dropped": report.identifiers_dropped,
+        "identifiers evicted": report.identifiers_evicted,
+        "profiles dropped": report.profiles_dropped,
+        "batch rows dropped": report.rows_dropped,
+    }
+    for what, number in numbers.items():
+        if number:
+            warn(f"--state: {number:,} {what}")
 
 
 def load(path: str) -> Config:

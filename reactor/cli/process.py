@@ -13,7 +13,15 @@ from typing import BinaryIO, cast
 import msgspec
 
 from reactor.cli.console import DONE, CommandError, binary_stdout
-from reactor.cli.loading import add_audience, add_config, load, require_file, time_argument
+from reactor.cli.loading import (
+    add_audience,
+    add_config,
+    add_state,
+    load,
+    require_file,
+    time_argument,
+    warn_of,
+)
 from reactor.engine import Reactor
 from reactor.errors import EventError
 from reactor.payload import Audience
@@ -44,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "without it an event needs a time of its own",
     )
     add_audience(parser)
+    add_state(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,7 +84,9 @@ def _table(config: Config, table: str | None) -> str | None:
 
 def _answer(config: Config, table: str | None, arguments: argparse.Namespace) -> Answer:
     # This is the one place that reads the machine's clock.
-    engine = Reactor(config, clock=time.time if arguments.now == "now" else None)
+    clock = time.time if arguments.now == "now" else None
+    engine = Reactor(config, state=arguments.state, clock=clock)
+    warn_of(engine.loaded)
     now = None if arguments.now == "now" else arguments.now
     audience = cast(Audience, arguments.audience)
     process = engine.process_json

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from reactor.cli.console import (
     DONE,
     FOUND,
@@ -20,7 +22,15 @@ from reactor.cli.console import (
     warn,
 )
 from reactor.cli.inputs import HELP, Input, add_table, parse_inputs, unknown_table
-from reactor.cli.loading import add_audience, add_config, load, require_file, time_argument
+from reactor.cli.loading import (
+    add_audience,
+    add_config,
+    add_state,
+    load,
+    require_file,
+    time_argument,
+    warn_of,
+)
 from reactor.frames import form_of, need, replacing
 from reactor.replay import Options, Replay, Results
 from reactor.replay.options import BadRowError, options
@@ -48,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     events.add_argument("--until", metavar="T", type=time_argument, help="leave out events at or after T")
     events.add_argument("--limit", metavar="N", type=int, help="the first N events after sorting by time")
     add_audience(parser)
+    add_state(parser)
     parser.add_argument("--strict", action="store_true", help="end at the first bad row, with exit code 1")
     parser.add_argument(
         "--engine", choices=("auto", "live", "columnar"), default="auto", help="which engine (default: auto)"
@@ -112,6 +123,7 @@ def _replay(arguments: argparse.Namespace, config: Config, inputs: list[Input]) 
     events: Any = [(table, file) for file, table in inputs]
     with progress("Reading"):
         replay = Replay(config, events, chosen, batch=arguments.batch)
+    warn_of(replay.loaded)
     with progress("Replaying") as report:
         return replay.run(
             attributes=arguments.attributes is not None,
@@ -122,7 +134,7 @@ def _replay(arguments: argparse.Namespace, config: Config, inputs: list[Input]) 
 
 
 def _options(arguments: argparse.Namespace) -> Options:
-    return options(
+    chosen = options(
         table=None if arguments.table_column else arguments.table,
         table_column=arguments.table_column,
         time=arguments.time,
@@ -133,6 +145,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         strict=arguments.strict,
         engine=arguments.engine,
     )
+    return msgspec.structs.replace(chosen, state=arguments.state)
 
 
 def _write(arguments: argparse.Namespace, results: Results) -> None:
@@ -161,13 +174,14 @@ def _report(arguments: argparse.Namespace, config: Config, results: Results) -> 
     from reactor.cli.offered import show
 
     show(config, results, sys.stderr if arguments.out == "-" else sys.stdout)
-    for line in _bad_rows(results.summary):
+    for line in bad_rows(results.summary):
         warn(line)
     for text in results.summary["warnings"]:
         warn(text)
 
 
-def _bad_rows(summary: Mapping[str, Any]) -> list[str]:
+def bad_rows(summary: Mapping[str, Any]) -> list[str]:
+    """Return a line for each reason that rows were left out for."""
     lines = []
     for each in summary["rejects"][:MOST_REASONS]:
         numbers = [str(number) for number in each["first"] if number is not None]

@@ -48,7 +48,7 @@ _ID_CHANGES: Final[Mapping[str, Any]] = {
 class LivePass:
     """One pass over a history with a fresh engine; what it found is read when `run` is done.
 
-    engine: nothing has been processed with it yet.
+    engine: new, or as it came from a snapshot.
     attributes: whether to build the table of attributes.
     profiles: whether to build that of profiles; at_ms: as of then, else after the last event.
     """

@@ -31,7 +31,7 @@ class Options(msgspec.Struct, frozen=True):
     table: of the events that name none; table_column: the column that names it, row by row.
     time: the time column of all tables, in place of the config's.
     since_ms, until_ms: see `simulate`; limit: the most events, after sorting.
-    strict: the first bad row ends the run.
+    strict: the first bad row ends the run. state: path of a snapshot to begin with.
     """
 
     table: str | None = None
@@ -42,6 +42,7 @@ class Options(msgspec.Struct, frozen=True):
     until_ms: int | None = None
     limit: int | None = None
     strict: bool = False
+    state: str | None = None
 
 
 class Results(msgspec.Struct, frozen=True):

@@ -76,7 +76,8 @@ def simulate(
 class Replay:
     """A history, read and sorted, that can be replayed any number of times.
 
-    Reading raises as `simulate` does; each pass then starts with a new engine and gives the same.
+    Reading raises as `simulate` does; each pass then starts with a new engine, or one that goes on
+    from the options' snapshot, and gives the same. `loaded` is then what became of that state.
     """
 
     def __init__(
@@ -96,7 +97,9 @@ class Replay:
         self.config = _retimed(_loaded(config), self.options.time)
         self._batch = None if batch is None else Batch(batch, self.config, strict=self.options.strict)
         inputs = inputs_of(events, self.config, self.options)
-        self._history = History(inputs, self.options, Reactor(self.config).event_time, self.config)
+        first = Reactor(self.config, state=self.options.state)
+        self.loaded = first.loaded
+        self._history = History(inputs, self.options, first.event_time, self.config)
 
     def __len__(self) -> int:
         """Count the events that will be processed."""
@@ -108,25 +111,29 @@ class Replay:
         attributes: bool = False,
         profiles: bool = False,
         at: object = None,
+        snapshot: str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
     ) -> Results:
         """Replay once.
 
         attributes, profiles: whether to make these tables; they cost more than the rest.
         at: the time the profiles are read at, from the events until then; default the last event's.
+        snapshot: where to write the state after the last event.
         """
         from reactor.engine import Reactor
         from reactor.replay.history import rejects_frame
         from reactor.replay.live import LivePass
         from reactor.replay.summary import summarize
 
-        engine = Reactor(self.config)
+        engine = Reactor(self.config, state=self.options.state)
         report = None if self._batch is None else self._batch.load(engine)
         at_ms = moment(at, "at")
         done = LivePass(
             engine, self.config, self.options, attributes=attributes, profiles=profiles, at_ms=at_ms
         )
         done.run(self._history, progress)
+        if snapshot is not None:
+            engine.snapshot(snapshot)
         offers = done.offers
         batch_rejects = [] if self._batch is None else self._batch.rejects
         return Results(

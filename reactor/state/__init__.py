@@ -1,12 +1,26 @@
 """The state of an engine: profiles, batch rows, counts; how they get in, and out as a snapshot.
 
 `state` holds them, `batch` takes rows in; `pack` makes bytes of a profile, `file` a file of blocks,
-`snapshot` the blocks of a state; `meaning` and `reload` move state to another config.
+`snapshot` the blocks of a state, `inspection` looks at them; `meaning` and `reload` move state to
+another config; `leaving` knows which profiles leave.
 """
 
 from reactor.state.batch import BatchReport
+from reactor.state.inspection import Inspection, ProfileSize, inspect
 from reactor.state.reload import Change, ReloadReport
 from reactor.state.snapshot import move, restore, write
 from reactor.state.state import Forgotten, State
 
-__all__ = ("BatchReport", "Change", "Forgotten", "ReloadReport", "State", "move", "restore", "write")
+__all__ = (
+    "BatchReport",
+    "Change",
+    "Forgotten",
+    "Inspection",
+    "ProfileSize",
+    "ReloadReport",
+    "State",
+    "inspect",
+    "move",
+    "restore",
+    "write",
+)

@@ -269,7 +269,8 @@ def _difference(old: Form, new: Form) -> str:
         return f"another {', '.join(changed)}"
     lengths = {window.window_ms for window in old.windows}
     widths = {(window.window_ms, window.pane_ms) for window in old.windows}
-    if any(each.window_ms in lengths and (each.window_ms, each.pane_ms) not in widths for each in new.windows):
+    same = [window for window in new.windows if window.window_ms in lengths]
+    if any((window.window_ms, window.pane_ms) not in widths for window in same):
         return "another pane"
     if old.unit_ms and old.unit_ms % new.unit_ms and new.unit_ms % old.unit_ms:
         return "panes that do not nest with the former ones"

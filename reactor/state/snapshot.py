@@ -40,7 +40,7 @@ _decode = msgspec.msgpack.Decoder().decode
 _decode_schema = msgspec.msgpack.Decoder(Schema).decode
 _decode_array = msgspec.msgpack.Decoder(list[Any]).decode
 # What reading of another shape than was written can raise, besides what msgspec finds.
-_MISSHAPEN: Final = (
+MISSHAPEN: Final = (
     msgspec.MsgspecError,
     ArithmeticError,
     AttributeError,
@@ -117,7 +117,7 @@ class _Taking:
         self._place = max(place, 1)
         try:
             takers[block.kind](block.content)
-        except _MISSHAPEN:
+        except MISSHAPEN:
             pass
         else:
             return
