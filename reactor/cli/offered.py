@@ -73,11 +73,16 @@ def _section_cells(section: Mapping[str, Any], all_profiles: int) -> Iterator[Te
     yield Text(f"  {printable(section['section'])}")
     yield f"{offers:,}"
     yield f"{profiles:,}"
-    yield f"{profiles / all_profiles:.0%}" if all_profiles else ""
+    yield _share(profiles, all_profiles)
     if section["redacted"]:
         yield Text("{}, redacted", style="yellow")
     else:
         yield "its payload" if offers else "never offered"
+
+
+def _share(part: int, whole: int) -> str:
+    share = part / whole if whole else 0
+    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
 
 
 def _notes(summary: Mapping[str, Any]) -> Iterator[Text]:

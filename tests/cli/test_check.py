@@ -45,8 +45,8 @@ Keys
 Key events
   view  web.views
 Attributes
-  views  counter  {sizes["views"]:,} B  count over 7d
-  name   single   {sizes["name"]:,} B  string         1/1 sensitive
+  views  counter  {sizes["views"]:,} B  count over 7d by 1h
+  name   single   {sizes["name"]:,} B  string               1/1 sensitive
 Sections of home
   Hello  on view  public
   You    on view  redacted for the public: 1/2 sensitive (name)
