@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 import msgspec
 
-from reactor.cli.console import DONE, CommandError, binary_stdout
+from reactor.cli.console import DONE, CommandError, binary_stdout, warn
+from reactor.cli.inputs import add_table, unknown_table
 from reactor.cli.loading import add_audience, add_config, load, require_file, time_argument
 from reactor.engine import Reactor
 from reactor.errors import EventError
+from reactor.frames.files import Compression, read_bytes
 from reactor.payload import Audience
 from reactor.spec import Config
 
 SUMMARY = "answer events: JSON lines in, one response a line out"
 EXAMPLE = "tail -f events.jsonl | reactor process reactor.yaml --table web.pageviews --now now"
+
+COMPRESSIONS: Final[dict[str, Compression]] = {".gz": "gz", ".zst": "zst"}
+OTHER_KINDS = frozenset({".csv", ".parquet"})
 
 Answer = Callable[[bytes], bytes]
 
@@ -33,9 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         nargs="?",
         default="-",
-        help="JSON lines, one event a line; - is stdin (default)",
+        help="JSON lines, one event a line, also .gz or .zst; - is stdin (default)",
     )
-    parser.add_argument("--table", metavar="T", help="the events' table; needed if the config names several")
+    add_table(parser)
     parser.add_argument(
         "--now",
         metavar="TIME",
@@ -70,6 +76,8 @@ def _now(text: str) -> str:
 def _table(config: Config, table: str | None) -> str | None:
     if table is None and len(config.tables) != 1:
         raise CommandError(f"--table is needed: the config names {', '.join(config.tables)}")
+    if table is not None and (remark := unknown_table(table, config)):
+        warn(remark)
     return table
 
 
@@ -94,7 +102,12 @@ def _opened(file: str) -> AbstractContextManager[BinaryIO]:
     if file == "-":
         return nullcontext(sys.stdin.buffer)
     require_file(file)
-    return Path(file).open("rb")
+    path = Path(file)
+    compression = COMPRESSIONS.get(path.suffix)
+    kind = Path(path.stem if compression else path).suffix
+    if kind in OTHER_KINDS:
+        raise CommandError(f"{file}: expected JSON lines; `reactor simulate` reads {kind}")
+    return path.open("rb") if compression is None else io.BytesIO(read_bytes(path, compression))
 
 
 def _lines(source: BinaryIO, most_bytes: int) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from reactor.cli.console import (
     progress,
     warn,
 )
-from reactor.cli.inputs import HELP, Input, add_table, parse_inputs, unknown_table
+from reactor.cli.inputs import HELP, Input, add_table, parse_inputs
 from reactor.cli.loading import add_audience, add_config, load, require_file, time_argument
 from reactor.frames import form_of, need, replacing
 from reactor.replay import Options, Replay, Results
@@ -85,8 +85,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _inputs(arguments: argparse.Namespace, config: Config) -> list[Input]:
-    if arguments.table is not None and (remark := unknown_table(arguments.table, config)):
-        warn(remark)
     if arguments.batch is not None:
         require_file(arguments.batch)
     return parse_inputs(
