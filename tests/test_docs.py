@@ -241,6 +241,13 @@ def test_the_python_reference_is_complete() -> None:
     assert missing == []
 
 
+def test_the_architecture_page_names_every_module() -> None:
+    """Whoever adds a module says what it is for."""
+    text = (DOCS / "internals" / "architecture.md").read_text(encoding="utf-8")
+    modules = {name.split(".")[1] for name in MODULES}
+    assert {name for name in modules if f"| `{name}` |" not in text} == set()
+
+
 def test_the_limits_page_names_every_limit() -> None:
     """Every key of `limits:` is in the page, with its default."""
     text = (DOCS / "reference" / "limits.md").read_text(encoding="utf-8")
