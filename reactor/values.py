@@ -91,17 +91,17 @@ def canonical(number: float) -> int | float | None:
     >>> canonical(2.0), canonical(-0.0), canonical(0.5), canonical(float("nan"))
     (2, 0, 0.5, None)
     """
-    if isinstance(number, int):
-        if INT_MIN <= number <= INT_MAX:
-            return int(number)
-        try:
-            return float(number)
-        except OverflowError:
-            return None
-    if -EXACT < number < EXACT:
-        whole = int(number)
-        return whole if whole == number else float(number)
-    return float(number) if number - number == 0 else None
+    if isinstance(number, float):
+        if -EXACT < number < EXACT:
+            whole = int(number)
+            return whole if whole == number else number
+        return number if number - number == 0 else None
+    if INT_MIN <= number <= INT_MAX:
+        return number
+    try:
+        return float(number)
+    except OverflowError:
+        return None
 
 
 def as_number(value: object) -> int | float | None:

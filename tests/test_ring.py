@@ -74,9 +74,10 @@ def test_a_merge_equals_having_added_everything_to_one(
     newest = max((time for time, _ in mine + theirs), default=0)
     rows = filled(mine, 1), filled(theirs, 2)
     kept = [list(map(list, row[:2])) for row in rows]
-    starts, sums, limit = ring.merge(rows[0], rows[1], 0, PANES, newest)
-    assert ring.folded(*filled(mine + theirs)[:2], PANES, newest) == (starts, sums)
-    assert limit > len(starts)
+    merged = ring.merge(rows[0], rows[1], 0, PANES, newest)
+    expected = ring.folded(*filled(mine + theirs)[:2], PANES, newest)
+    assert expected == ring.folded(merged[0], merged[1], PANES, newest)
+    ring.check(list(merged), 0)
     assert kept == [list(map(list, row[:2])) for row in rows], "a merge changes neither side"
 
 

@@ -67,12 +67,24 @@ class ListSlots:
 
     def emit_aggregation(self, reads: Reads, aggregation: Aggregation) -> str:
         """Return source of an aggregation at the reading time."""
-        is_listed = aggregation.kind == "distinct" and aggregation.column == "item" and self.attribute.unique
-        aggregate = items.listed if is_listed else items.AGGREGATIONS[aggregation.kind]
-        function = reads.source.function(aggregate)
+        attribute, source = self.attribute, reads.source
         column = ITEM + self.columns.index(aggregation.column)
-        low = f"{reads.now} - {self.attribute.ttl_ms}"
-        return f"{function}({reads.part}, {self.at}, {column}, {low})"
+        low = f"{reads.now} - {attribute.ttl_ms}"
+        arguments = f"{reads.part}, {self.at}, {column}, {low}"
+        if attribute.delete_on:
+            values = f"{source.function(items.live)}({arguments})"
+        else:
+            # Nothing is ever hidden, and seldom is an item expired: then the list itself is what is live.
+            times = f"{reads.part}[{self.at}]"
+            is_whole = f"(not {times} or {times}[0] > {low})"
+            whole = f"{reads.part}[{self.at + column}]"
+            values = f"({whole} if {is_whole} else {source.function(items.live)}({arguments}))"
+        if aggregation.column == "item":
+            if aggregation.kind == "count":
+                return f"{source.function(len)}({values})"
+            if aggregation.kind == "distinct" and attribute.unique:
+                return f"{source.function(list)}({values})"
+        return f"{source.function(items.AGGREGATIONS[aggregation.kind])}({values})"
 
     def merge(self, survivor: Row, absorbed: Row, merged: Row, newest_ms: int) -> None:
         items.merge(survivor, absorbed, merged, self.shape)

@@ -33,7 +33,7 @@ def out(scribe: Scribe, expression: Expression) -> str:
 def is_ready(config: Config, expression: Expression) -> bool:
     """Tell whether an expression reads a part whose value is fit to go out as it is.
 
-    Counts are ints; the items of a list are scalars, and `distinct` makes a new list of them.
+    Counts are ints; least and greatest numbers are canonical; the items of a list are scalars, and `distinct` makes a new list of them.
     """
     root = expression.root
     if not isinstance(root, Ref) or root.kind != "profile":
@@ -42,7 +42,7 @@ def is_ready(config: Config, expression: Expression) -> bool:
     attribute = config.attributes.get(base)
     if isinstance(attribute, ListAttribute):
         aggregation = attribute.aggregations[part]
-        return aggregation.kind == "count" or (
+        return aggregation.kind in ("count", "min", "max") or (
             aggregation.kind in ("first", "last", "distinct") and aggregation.column == "item"
         )
     return isinstance(attribute, Counter) and attribute.decimals == 0

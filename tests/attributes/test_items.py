@@ -105,7 +105,7 @@ def test_aggregations() -> None:
     }
     for name, expected in table.items():
         aggregate = items.AGGREGATIONS[name]
-        assert expected == (aggregate(row, 0, ITEM, -1), aggregate(row, 0, field, -1)), name
+        assert expected == (aggregate(visible(row)), aggregate(visible(row, column=field))), name
 
 
 def test_distinct_keeps_the_order_of_first_occurrence_for_any_values() -> None:
@@ -114,7 +114,7 @@ def test_distinct_keeps_the_order_of_first_occurrence_for_any_values() -> None:
     for value in (2, "2", True, 2.0, [1], 1, False):
         items.add(row, big, 1, "x", (value,), 1)
     expected = [2, "2", True, [1], 1, False]
-    found = items.distinct(row, 0, ITEM + 1, -1)
+    found = items.distinct(visible(row, column=ITEM + 1))
     assert expected == found
     assert list(map(type, expected)) == list(map(type, found))
 
