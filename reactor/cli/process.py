@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, cast
 
 import msgspec
 
@@ -18,15 +18,12 @@ from reactor.cli.inputs import add_table, unknown_table
 from reactor.cli.loading import add_audience, add_config, load, require_file, time_argument
 from reactor.engine import Reactor
 from reactor.errors import EventError
-from reactor.frames.files import Compression, read_bytes
+from reactor.frames.files import Form, form_of, read_bytes
 from reactor.payload import Audience
 from reactor.spec import Config
 
 SUMMARY = "answer events: JSON lines in, one response a line out"
 EXAMPLE = "tail -f events.jsonl | reactor process reactor.yaml --table web.pageviews --now now"
-
-COMPRESSIONS: Final[dict[str, Compression]] = {".gz": "gz", ".zst": "zst"}
-OTHER_KINDS = frozenset({".csv", ".parquet"})
 
 Answer = Callable[[bytes], bytes]
 
@@ -102,12 +99,19 @@ def _opened(file: str) -> AbstractContextManager[BinaryIO]:
     if file == "-":
         return nullcontext(sys.stdin.buffer)
     require_file(file)
-    path = Path(file)
-    compression = COMPRESSIONS.get(path.suffix)
-    kind = Path(path.stem if compression else path).suffix
-    if kind in OTHER_KINDS:
-        raise CommandError(f"{file}: expected JSON lines; `reactor simulate` reads {kind}")
-    return path.open("rb") if compression is None else io.BytesIO(read_bytes(path, compression))
+    form = _form(file)
+    if form is None or form.kind == "lines":
+        packed = None if form is None else form.compression
+        return Path(file).open("rb") if packed is None else io.BytesIO(read_bytes(file, packed))
+    raise CommandError(f"{file}: expected JSON lines; `reactor simulate` reads files of this kind")
+
+
+def _form(file: str) -> Form | None:
+    """Return what the file's ending says; None for one that says nothing: its lines are taken as they are."""
+    try:
+        return form_of(file)
+    except EventError:
+        return None
 
 
 def _lines(source: BinaryIO, most_bytes: int) -> Iterator[bytes]:

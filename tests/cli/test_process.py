@@ -130,4 +130,4 @@ def test_compressed_lines_and_other_files(run: Run, config: Path, tmp_path: Path
     path.write_text("id,time\na,1\n")
     done = run("process", config, path)
     assert (done.code, done.out) == (2, "")
-    assert done.err == f"error: {path}: expected JSON lines; `reactor simulate` reads .csv\n"
+    assert done.err == f"error: {path}: expected JSON lines; `reactor simulate` reads files of this kind\n"
