@@ -43,6 +43,7 @@ def emit_since(reads: Reads, at: int, low: str) -> str:
 
 
 def ring_state(row: Row, at: int, panes: ring.Panes, newest_ms: int) -> object:
+    """Return the ring's canonical data as of `newest_ms`, [starts, cumulative sums]; None if it is empty."""
     starts, sums = ring.folded(row[at], row[at + 1], panes, newest_ms)
     if not starts:
         return None
@@ -55,6 +56,7 @@ def wide(number: int) -> int | str:
 
 
 def ring_bytes(windows: tuple[ring.Window, ...]) -> int:
+    """Return what a ring can come to, packed: every pane of every window in use."""
     panes = sum(window.window_ms // window.pane_ms + 2 for window in windows)
     return 20 + panes * (INT_BYTES + WIDE_INT_BYTES)
 
