@@ -18,6 +18,7 @@ an event costs O(1) amortised and a ring is at most about twice its panes in use
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -143,9 +144,7 @@ def fold(row: Row, at: int, panes: Panes, newest_ms: int) -> None:
     row[at + 2] = 2 * len(starts) + FIRST_LIMIT
 
 
-def folded(
-    starts: list[int], sums: list[int], panes: Panes, newest_ms: int
-) -> tuple[list[int], list[int]]:
+def folded(starts: list[int], sums: list[int], panes: Panes, newest_ms: int) -> tuple[list[int], list[int]]:
     """Return the ring's one form as of `newest_ms`: dropped, folded, without empty panes, from 0."""
     edges = panes.edges(newest_ms)
     first = bisect_left(starts, panes.lowest(newest_ms))
@@ -177,7 +176,9 @@ def _append(starts: list[int], sums: list[int], pane: int, weight: int) -> None:
         sums.pop()
 
 
-def merge(older: Row, younger: Row, at: int, panes: Panes, newest_ms: int) -> tuple[list[int], list[int], int]:
+def merge(
+    older: Row, younger: Row, at: int, panes: Panes, newest_ms: int
+) -> tuple[list[int], list[int], int]:
     """Return the slots of the ring that holds the panes of both, changing neither.
 
     Where only one has panes, its lists themselves are returned.
@@ -202,5 +203,5 @@ def check(row: Row, at: int) -> None:
     """Assert what must hold of every ring."""
     starts, sums, limit = row[at : at + SLOTS]
     assert len(sums) == len(starts) + 1
-    assert all(a < b for a, b in zip(starts, starts[1:], strict=False))
+    assert all(a < b for a, b in pairwise(starts))
     assert len(starts) <= limit

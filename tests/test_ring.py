@@ -9,9 +9,7 @@ from reactor import ring
 from reactor.ring import Panes, Window
 
 # Windows of one counter: three pane widths that nest, and a fine window longer than a coarse one.
-PANES = Panes.of(
-    (Window(100_000, 4_000), Window(30_000, 2_000), Window(50_000, 1_000), Window(3_000, 1_000))
-)
+PANES = Panes.of((Window(100_000, 4_000), Window(30_000, 2_000), Window(50_000, 1_000), Window(3_000, 1_000)))
 EVENTS = st.lists(st.tuples(st.integers(0, 300_000), st.integers(-5, 5)), max_size=60)
 
 

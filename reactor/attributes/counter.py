@@ -43,6 +43,7 @@ def emit_since(reads: Reads, at: int, low: str) -> str:
 
 
 def ring_state(row: Row, at: int, panes: ring.Panes, newest_ms: int) -> object:
+    """Return [pane starts, cumulative sums] as of the profile's newest event, or None if all are empty."""
     """Return the ring's canonical data as of `newest_ms`, [starts, cumulative sums]; None if it is empty."""
     starts, sums = ring.folded(row[at], row[at + 1], panes, newest_ms)
     if not starts:
@@ -56,6 +57,7 @@ def wide(number: int) -> int | str:
 
 
 def ring_bytes(windows: tuple[ring.Window, ...]) -> int:
+    """Return the most bytes that the panes of these windows have, packed."""
     """Return what a ring can come to, packed: every pane of every window in use."""
     panes = sum(window.window_ms // window.pane_ms + 2 for window in windows)
     return 20 + panes * (INT_BYTES + WIDE_INT_BYTES)
@@ -101,7 +103,9 @@ class CounterSlots:
         ring.check(row, self.at)
 
 
-def based(row: Row, at: int, low: int, base: Any, base_ms: int | None, now_ms: int, panes: ring.Panes, scale: int) -> float:
+def based(
+    row: Row, at: int, low: int, base: Any, base_ms: int | None, now_ms: int, panes: ring.Panes, scale: int
+) -> float:
     """Return a total upon an imported base: the base, and the panes that end after its time.
 
     low: first pane of the discard window. A base without a usable time, or dated after

@@ -82,9 +82,7 @@ def add(row: Row, shape: Shape, time: int, value: Any, fields: tuple[Any, ...], 
     return dropped
 
 
-def _append(
-    row: Row, shape: Shape, time: int, value: Any, fields: tuple[Any, ...], newest_ms: int
-) -> int:
+def _append(row: Row, shape: Shape, time: int, value: Any, fields: tuple[Any, ...], newest_ms: int) -> int:
     """As `add`, for items that are the newest, where no delete or clear is remembered."""
     at = shape.at
     times = row[at]
@@ -175,9 +173,7 @@ def delete(row: Row, shape: Shape, time: int, value: Any) -> None:
 
 def _hide(row: Row, at: int, keys: set[Any], time: int) -> None:
     times, items = row[at], row[at + ITEM]
-    hits = [
-        place for place in range(bisect_right(times, time)) if value_key(items[place]) in keys
-    ]
+    hits = [place for place in range(bisect_right(times, time)) if value_key(items[place]) in keys]
     if hits:
         if row[at + HIDDEN] is None:
             row[at + HIDDEN] = [False] * len(times)
@@ -232,7 +228,11 @@ def merge(survivor: Row, absorbed: Row, merged: Row, shape: Shape) -> None:
         merged[at:end] = (survivor if survivor[at] else absorbed)[at:end]
         return
     rows = [
-        (row[at][place], _is_hidden(row, at, place), *(row[at + ITEM + c][place] for c in range(shape.columns)))
+        (
+            row[at][place],
+            _is_hidden(row, at, place),
+            *(row[at + ITEM + c][place] for c in range(shape.columns)),
+        )
         for row in (absorbed, survivor)
         for place in range(len(row[at]))
     ]

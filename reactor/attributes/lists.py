@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 from reactor.attributes import items
@@ -39,13 +40,17 @@ class ListSlots:
             if self.attribute.unique:
                 self._emit_removal(source, part, f"{item} in {part}[{at + ITEM}]", item)
             source.add("times.append(t)")
-            source.add(*(f"{part}[{place}].append({value})" for place, value in zip(places, columns, strict=True)))
+            source.add(
+                *(f"{part}[{place}].append({value})" for place, value in zip(places, columns, strict=True))
+            )
             with source.block(f"if len(times) > {self.attribute.max_items}:"):
                 source.add(f"if newest - times[0] < {self.attribute.ttl_ms}: {dropped} += 1")
                 source.add(f"del times[0], {', '.join(f'{part}[{place}][0]' for place in places)}")
         with source.block(f"elif not times and {is_common}:"):
             source.add(f"{part}[{at}] = [t]")
-            source.add(*(f"{part}[{place}] = [{value}]" for place, value in zip(places, columns, strict=True)))
+            source.add(
+                *(f"{part}[{place}] = [{value}]" for place, value in zip(places, columns, strict=True))
+            )
         with source.block("else:"):
             values = "".join(f"{field}, " for field in fields)
             function, shape = source.function(items.add), source.constant(self.shape)
@@ -120,7 +125,7 @@ class ListSlots:
         columns = [row[at + ITEM + c] for c in range(len(self.columns))]
         assert all(len(column) == len(times) for column in columns)
         assert len(times) <= self.attribute.max_items
-        assert all(a <= b for a, b in zip(times, times[1:], strict=False))
+        assert all(a <= b for a, b in pairwise(times))
         assert row[at + HIDDEN] is None or len(row[at + HIDDEN]) == len(times)
         if self.attribute.unique:
             assert len({items.value_key(value) for value in columns[0]}) == len(times)

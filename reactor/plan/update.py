@@ -52,10 +52,12 @@ class UpdateWriter:
 
     # Which expression applies
 
-    def _cases(self, triggers: Sequence[Trigger], *maps: ByKeyEvent) -> Iterator[tuple[str, list[Expression]]]:
-        """Yield (condition, expressions) of the triggers on this table, to be tried in order.
+    def _cases(
+        self, triggers: Sequence[Trigger], *maps: ByKeyEvent
+    ) -> Iterator[tuple[str, str | None, list[Expression]]]:
+        """Yield (condition, flag, expressions) of the triggers on this table, to be tried in order.
 
-        Neighbours that read the same expressions become one case.
+        Neighbours that read the same expressions become one case. flag: of the case's one key event.
         """
         mine = [trigger for trigger in triggers if trigger.key_event in self.flags]
 
@@ -67,13 +69,16 @@ class UpdateWriter:
             condition = " or ".join(self._holds(trigger) for trigger in cases)
             if "True" in [self._holds(trigger) for trigger in cases]:
                 condition = "True"
-            yield condition, [by_key_event[cases[0].key_event] for by_key_event in maps]
+            flags = {self.flags[trigger.key_event] for trigger in cases}
+            flag = flags.pop() if len(flags) == 1 else None
+            yield condition, flag, [by_key_event[cases[0].key_event] for by_key_event in maps]
 
     def _holds(self, trigger: Trigger) -> str:
         flag = self.flags[trigger.key_event]
         if trigger.where is None:
             return flag
-        where = f"({self.scribe.condition(trigger.where)})"
+        with self.scribe.under(flag):
+            where = f"({self.scribe.condition(trigger.where)})"
         return where if flag == "True" else f"({flag} and {where})"
 
     def _write_cases(self, cases: list[tuple[str, list[str]]]) -> None:
@@ -94,8 +99,8 @@ class UpdateWriter:
     def _write_single(self, slots: SingleSlots, part: str, number: int) -> None:
         attribute = slots.attribute
         chain = []
-        for condition, (expression,) in self._cases(attribute.on, attribute.value):
-            with self.source.aside() as lines:
+        for condition, flag, (expression,) in self._cases(attribute.on, attribute.value):
+            with self.source.aside() as lines, self.scribe.under(flag):
                 self._write_value(expression, attribute.dtype, number)
             chain.append((condition, lines))
         is_certain = chain[0][0] == "True"
@@ -139,15 +144,15 @@ class UpdateWriter:
     def _write_counter(self, slots: CounterSlots | TotalSlots, part: str, number: int) -> None:
         attribute, source = slots.attribute, self.source
         if attribute.increment is None:
-            conditions = [condition for condition, _ in self._cases(attribute.on)]
+            conditions = [condition for condition, _, _ in self._cases(attribute.on)]
             condition = "True" if "True" in conditions else " or ".join(conditions)
             with source.aside() as lines:
                 slots.emit_update(source, part, str(10**attribute.decimals))
             self._write_cases([(condition, lines)])
             return
         chain = []
-        for condition, (expression,) in self._cases(attribute.on, attribute.increment):
-            with source.aside() as lines:
+        for condition, flag, (expression,) in self._cases(attribute.on, attribute.increment):
+            with source.aside() as lines, self.scribe.under(flag):
                 function = source.function(scaled)
                 source.add(f"w = {function}({self.scribe.value(expression)}, {10**attribute.decimals})")
                 source.add(f"if w is None: unusable[{number}] += 1")
@@ -162,8 +167,8 @@ class UpdateWriter:
         attribute, source = slots.attribute, self.source
         fields = list(attribute.fields.values())
         chain = []
-        for condition, (item, *rest) in self._cases(attribute.on, attribute.item, *fields):
-            with source.aside() as lines:
+        for condition, flag, (item, *rest) in self._cases(attribute.on, attribute.item, *fields):
+            with source.aside() as lines, self.scribe.under(flag):
                 self._write_value(item, None, number)
                 with source.block("if v is not None:"):
                     self._write_fields(rest)
@@ -172,14 +177,14 @@ class UpdateWriter:
             chain.append((condition, lines))
         self._write_cases(chain)
         chain = []
-        for condition, (item,) in self._cases(attribute.delete_on, attribute.item):
-            with source.aside() as lines:
+        for condition, flag, (item,) in self._cases(attribute.delete_on, attribute.item):
+            with source.aside() as lines, self.scribe.under(flag):
                 self._write_value(item, None, number)
                 with source.block("if v is not None:"):
                     slots.emit_delete(source, part, "v")
             chain.append((condition, lines))
         self._write_cases(chain)
-        clears = [condition for condition, _ in self._cases(attribute.clear_on)]
+        clears = [condition for condition, _, _ in self._cases(attribute.clear_on)]
         if clears:
             with source.aside() as lines:
                 slots.emit_clear(source, part)

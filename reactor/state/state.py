@@ -82,7 +82,6 @@ class State:
             identifiers.append((self._names.index(name), value))
         return self.identity.joined(self.identity.find(identifiers))
 
-
     def other(self, table: str) -> Handler:
         """Return the handler for a table the config doesn't name; the first hundred are counted by name."""
         handler = self.functions.process[OTHER_TABLE]
