@@ -18,7 +18,7 @@ import msgspec
 from reactor.errors import EventError
 from reactor.event import as_event, kind_of, time_between
 from reactor.identity import CREATED, NEWEST, RID, Profile, format_rid
-from reactor.payload import Audience, Outcome
+from reactor.payload import Audience, Outcome, number_out
 from reactor.plan import NOBODY, OTHER_TABLE, PRIVATE, PUBLIC, Handler, PartInfo, parts_of
 from reactor.spec import Config, load_config
 from reactor.state import BatchReport, State
@@ -256,8 +256,7 @@ class Reactor:
                     for name, seen in held.items()
                 },
                 attributes={
-                    part.name: to_datetime(value) if part.type == "timestamp" and value is not None else value
-                    for part, value in zip(self._parts, values, strict=True)
+                    part.name: _shown(part, value) for part, value in zip(self._parts, values, strict=True)
                 },
             )
 
@@ -312,6 +311,12 @@ def _audience(audience: str) -> int:
     if who is None:
         raise EventError("audience", 'expected "public" or "private"')
     return who
+
+
+def _shown(part: PartInfo, value: Any) -> Any:
+    if part.type == "number":
+        return number_out(value)
+    return to_datetime(value) if part.type == "timestamp" and value is not None else value
 
 
 def _reading_time(profile: Profile, given: int | None) -> int:
