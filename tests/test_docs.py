@@ -144,7 +144,9 @@ def run_console(block: Block, place: str, page: Path) -> None:
         assert done.returncode == expected, f"{place}: $ {command}\nexit {done.returncode}\n{got}"
         if not shown.strip() or matches(shown, got):
             continue
-        assert UPDATE and not ANY_LINES.search(shown), f"{place}: $ {command}\nshown:\n{shown}\ngot:\n{got}"
+        assert UPDATE and not ANY_LINES.search(shown), (
+            f"{place}: $ {command}\nshown:\n{shown}\ngot:\n{got}\n(UPDATE_DOCS=1 writes this into the page)"
+        )
         text = page.read_text(encoding="utf-8")
         page.write_text(text.replace(f"$ {command}\n{shown}", f"$ {command}\n{got}"), encoding="utf-8")
 
