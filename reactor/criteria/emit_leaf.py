@@ -122,8 +122,10 @@ def _compare(node: Compare, wanted: bool, to: Emitter) -> str:
 
 
 def _in(node: In, wanted: bool, to: Emitter) -> str:
-    constants = [option for option in node.options if isinstance(option, Const)]
-    others = [(o, k) for o, k in zip(node.options, node.kinds, strict=True) if not isinstance(o, Const)]
+    # A constant that is NULL (`1 / 0`) is in no set: it is compared like a name.
+    options = list(zip(node.options, node.kinds, strict=True))
+    others = [(option, kind) for option, kind in options if not isinstance(option, Const) or option.nullable]
+    constants = [option for option, _ in options if isinstance(option, Const) and not option.nullable]
     subject = operand_of(node.subject, to)
     if not others:
         return _in_constants(node, constants, subject, wanted, to)
