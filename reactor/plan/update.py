@@ -12,7 +12,7 @@ from reactor.attributes.single import SingleSlots
 from reactor.criteria import Expression, Ref
 from reactor.plan.layout import Layout, Slots
 from reactor.plan.names import Scribe
-from reactor.spec.model import ByKeyEvent, Trigger
+from reactor.spec.model import ByKeyEvent, Counter, Total, Trigger
 from reactor.values import is_missing, text_fits, usable
 
 
@@ -27,6 +27,10 @@ class UpdateWriter:
         self.source = scribe.source
         self.layout: Layout = scribe.layout
         self.flags = flags
+        self._sharing: dict[tuple[object, ...], list[str]] = {}
+        for attribute in self.layout.config.attributes.values():
+            if isinstance(attribute, Counter | Total) and attribute.increment is not None:
+                self._sharing.setdefault(self._adds(attribute), []).append(attribute.name)
         self.numbers = {name: number for number, name in enumerate(self.layout.config.attributes)}
 
     def write(self) -> set[int]:
@@ -150,18 +154,42 @@ class UpdateWriter:
                 slots.emit_update(source, part, str(10**attribute.decimals))
             self._write_cases([(condition, lines)])
             return
+        weight = self._weight(attribute)
+        with source.block(f"if {weight}:"):
+            slots.emit_update(source, part, weight)
+
+    def _weight(self, attribute: Counter | Total) -> str:
+        """Return the local of an increment, as a scaled int or None, and write it where it is new.
+
+        Counters that add the same on the same events share it.
+        """
+        sharing = self._sharing[self._adds(attribute)]
+        weight = f"w{self.numbers[sharing[0]]}"
+        if attribute.name != sharing[0]:
+            return weight
+        source, scale = self.source, 10**attribute.decimals
+        assert attribute.increment is not None
         chain = []
         for condition, flag, (expression,) in self._cases(attribute.on, attribute.increment):
             with source.aside() as lines, self.scribe.under(flag):
-                function = source.function(scaled)
-                source.add(f"w = {function}({self.scribe.value(expression)}, {10**attribute.decimals})")
-                source.add(f"if w is None: unusable[{number}] += 1")
+                source.add(f"{weight} = {source.function(scaled)}({self.scribe.value(expression)}, {scale})")
+                counts = [f"unusable[{self.numbers[name]}] += 1" for name in sharing]
+                source.add(f"if {weight} is None: {'; '.join(counts)}")
             chain.append((condition, lines))
         if chain[0][0] != "True":
-            source.add("w = None")
+            source.add(f"{weight} = None")
         self._write_cases(chain)
-        with source.block("if w:"):
-            slots.emit_update(source, part, "w")
+        return weight
+
+    def _adds(self, attribute: Counter | Total) -> tuple[object, ...]:
+        """Return what tells whether two counters add the same for an event of this table."""
+        increment = attribute.increment or {}
+        cases = [
+            (trigger.key_event, trigger.where and trigger.where.text, increment[trigger.key_event].text)
+            for trigger in attribute.on
+            if trigger.key_event in self.flags
+        ]
+        return (attribute.decimals, *cases)
 
     def _write_list(self, slots: ListSlots, part: str, number: int) -> None:
         attribute, source = slots.attribute, self.source
