@@ -19,8 +19,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
+from itertools import accumulate
+from operator import itemgetter, sub
 from typing import Any
 
 import msgspec
@@ -457,7 +459,7 @@ def _merge(row: Row, other: Row) -> None:
 def _merge_list(row: Row, other: Row, slots: tuple[int, ...], most: int, *, unique: bool = False) -> None:
     items = list(zip(*(other[slot] for slot in slots), strict=True))
     items += zip(*(row[slot] for slot in slots), strict=True)
-    items.sort(key=lambda item: item[0])  # stable: at equal times the row's own come last
+    items.sort(key=itemgetter(0))  # stable: at equal times the row's own come last
     if unique:
         newest: dict[Any, tuple[Any, ...]] = {}
         for item in reversed(items):
@@ -469,12 +471,13 @@ def _merge_list(row: Row, other: Row, slots: tuple[int, ...], most: int, *, uniq
 
 
 def _merge_panes(row: Row, other: Row, slot: int) -> None:
-    panes: dict[int, int] = {}
-    for starts, sums in (row[slot : slot + 2], other[slot : slot + 2]):
-        for place, start in enumerate(starts):
-            panes[start] = panes.get(start, 0) + sums[place + 1] - sums[place]
+    panes = dict(_weights(row, slot))
+    for pane, weight in _weights(other, slot):
+        panes[pane] = panes.get(pane, 0) + weight
     row[slot] = sorted(panes)
-    sums = [0]
-    for start in row[slot]:
-        sums.append(sums[-1] + panes[start])
-    row[slot + 1] = sums
+    row[slot + 1] = list(accumulate(map(panes.__getitem__, row[slot]), initial=0))
+
+
+def _weights(row: Row, slot: int) -> Iterator[tuple[int, int]]:
+    sums = row[slot + 1]
+    return zip(row[slot], map(sub, sums[1:], sums), strict=False)

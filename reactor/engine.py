@@ -18,7 +18,7 @@ import msgspec
 from reactor.errors import EventError
 from reactor.event import as_event, kind_of, time_between
 from reactor.identity import CREATED, NEWEST, RID, Profile, format_rid
-from reactor.payload import Audience, Outcome
+from reactor.payload import Audience, Outcome, number_out
 from reactor.plan import NOBODY, OTHER_TABLE, PRIVATE, PUBLIC, Handler, PartInfo, parts_of
 from reactor.spec import Config, load_config
 from reactor.state import BatchReport, Forgotten, ReloadReport, State, move, restore, write
@@ -183,7 +183,7 @@ class Reactor:
         audience: Audience = "public",
         now: object = None,
     ) -> tuple[Outcome, tuple[Any, ...]]:
-        """As `process`, and return every part of the profile just after the event, as `part_names` lists them.
+        """As `process`, and return every part of the profile just after it, as `part_names` lists them.
 
         A timestamp is in ms.
         """
@@ -261,15 +261,19 @@ class Reactor:
                 return None
             at = _reading_time(profile, given)
             values = self._functions.parts(profile, at)
-            held = {name: profile[slot] for name, slot in self._state.layout.key_slot.items() if profile[slot]}
+            held = {
+                name: profile[slot] for name, slot in self._state.layout.key_slot.items() if profile[slot]
+            }
             return ProfileView(
                 rid=format_rid(profile[RID]),
                 created=to_datetime(profile[CREATED]),
                 last_seen=to_datetime(profile[NEWEST]),
-                keys={name: sorted(seen, key=lambda value: (seen[value], value), reverse=True) for name, seen in held.items()},
+                keys={
+                    name: sorted(seen, key=lambda value: (seen[value], value), reverse=True)
+                    for name, seen in held.items()
+                },
                 attributes={
-                    part.name: to_datetime(value) if part.type == "timestamp" and value is not None else value
-                    for part, value in zip(self._parts, values, strict=True)
+                    part.name: _shown(part, value) for part, value in zip(self._parts, values, strict=True)
                 },
             )
 
@@ -280,7 +284,7 @@ class Reactor:
         return map(format_rid, rids)
 
     def part_names(self, audience: Audience = "private") -> tuple[PartInfo, ...]:
-        """Return the parts that `process_row` gives and `profile` shows; for public, without sensitive ones."""
+        """Return the parts that `process_row` gives; for the public audience, without sensitive ones."""
         is_private = _audience(audience) == PRIVATE
         return tuple(part for part in self._parts if is_private or not part.sensitive)
 
@@ -356,6 +360,12 @@ def _audience(audience: str) -> int:
     if who is None:
         raise EventError("audience", 'expected "public" or "private"')
     return who
+
+
+def _shown(part: PartInfo, value: Any) -> Any:
+    if part.type == "number":
+        return number_out(value)
+    return to_datetime(value) if part.type == "timestamp" and value is not None else value
 
 
 def _reading_time(profile: Profile, given: int | None) -> int:

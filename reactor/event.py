@@ -15,7 +15,7 @@ import msgspec
 
 from reactor.errors import EventError
 from reactor.units import MAX_TIME_MS, MAX_TIME_S, parse_time
-from reactor.values import Value, usable
+from reactor.values import Value, is_missing, usable
 
 _decode = msgspec.json.Decoder().decode
 
@@ -101,7 +101,7 @@ def event_time(value: object, column: str, zone: ZoneInfo | None, now_ms: int | 
     value: of the time column, in any form `units.parse_time` reads.
     Raises EventError if it is no time, lies outside 1970 to 9999, or is absent without `now_ms`.
     """
-    if value is None or value.__class__ is float and value != value:
+    if is_missing(value):
         if now_ms is None:
             raise EventError(column, "expected a time, got none, and no `now` was given")
         return now_ms

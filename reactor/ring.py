@@ -18,6 +18,7 @@ an event costs O(1) amortised and a ring is at most about twice its panes in use
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -143,32 +144,48 @@ def fold(row: Row, at: int, panes: Panes, newest_ms: int) -> None:
     row[at + 2] = 2 * len(starts) + FIRST_LIMIT
 
 
-def folded(
-    starts: list[int], sums: list[int], panes: Panes, newest_ms: int
-) -> tuple[list[int], list[int]]:
+def folded(starts: list[int], sums: list[int], panes: Panes, newest_ms: int) -> tuple[list[int], list[int]]:
     """Return the ring's one form as of `newest_ms`: dropped, folded, without empty panes, from 0."""
     edges = panes.edges(newest_ms)
+    first = bisect_left(starts, panes.lowest(newest_ms))
+    # Only panes before the first edge, which is the latest, may lie on a coarser grid.
+    fine = max(first, bisect_left(starts, edges[0][0])) if edges else first
+    base = sums[first]
     new_starts: list[int] = []
     new_sums = [0]
-    base = -1
-    for place in range(bisect_left(starts, panes.lowest(newest_ms)), len(starts)):
-        if base < 0:
-            base = sums[place]
-        weight = sums[place + 1] - sums[place]
-        pane = align(starts[place], edges)
-        if new_starts and new_starts[-1] == pane:
-            new_sums[-1] += weight
-        else:
-            new_starts.append(pane)
-            new_sums.append(new_sums[-1] + weight)
-        if new_sums[-1] == new_sums[-2]:
-            new_starts.pop()
-            new_sums.pop()
+    for place in range(first, fine):
+        _append(new_starts, new_sums, align(starts[place], edges), sums[place + 1] - sums[place])
+    if len(set(sums[fine:])) == len(sums) - fine:
+        new_starts += starts[fine:]
+        new_sums += [total - base for total in sums[fine + 1 :]]
+    else:
+        for place in range(fine, len(starts)):
+            _append(new_starts, new_sums, starts[place], sums[place + 1] - sums[place])
     return new_starts, new_sums
 
 
-def merge(older: Row, younger: Row, at: int, panes: Panes, newest_ms: int) -> tuple[list[int], list[int], int]:
-    """Return the slots of the ring that holds the panes of both, changing neither."""
+def _append(starts: list[int], sums: list[int], pane: int, weight: int) -> None:
+    """Add to the last pane or open a new one; a pane that comes to nothing goes."""
+    if starts and starts[-1] == pane:
+        sums[-1] += weight
+    else:
+        starts.append(pane)
+        sums.append(sums[-1] + weight)
+    if sums[-1] == sums[-2]:
+        starts.pop()
+        sums.pop()
+
+
+def merge(
+    older: Row, younger: Row, at: int, panes: Panes, newest_ms: int
+) -> tuple[list[int], list[int], int]:
+    """Return the slots of the ring that holds the panes of both, changing neither.
+
+    Where only one has panes, its lists themselves are returned.
+    """
+    for row, other in ((older, younger), (younger, older)):
+        if not other[at]:
+            return row[at], row[at + 1], row[at + 2]
     weights: dict[int, int] = {}
     for row in (older, younger):
         sums = row[at + 1]
@@ -186,5 +203,5 @@ def check(row: Row, at: int) -> None:
     """Assert what must hold of every ring."""
     starts, sums, limit = row[at : at + SLOTS]
     assert len(sums) == len(starts) + 1
-    assert all(a < b for a, b in zip(starts, starts[1:], strict=False))
+    assert all(a < b for a, b in pairwise(starts))
     assert len(starts) <= limit

@@ -8,6 +8,7 @@ untyped value as a type and return None where it is not one: this is `cast` too.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from reactor.units import MAX_TIME_MS, MIN_TIME_MS, parse_time
@@ -19,6 +20,7 @@ INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
 EXACT: Final = 2**53  # below it every whole double is one int, and is written as one
 MAX_ELEMENTS: Final = 1_000
+SHORT: Final = 16  # characters of a text whose number is worth remembering
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(\.\d*)?|(\.\d+))([eE][+-]?\d+)?", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -91,17 +93,17 @@ def canonical(number: float) -> int | float | None:
     >>> canonical(2.0), canonical(-0.0), canonical(0.5), canonical(float("nan"))
     (2, 0, 0.5, None)
     """
-    if isinstance(number, int):
-        if INT_MIN <= number <= INT_MAX:
-            return int(number)
-        try:
-            return float(number)
-        except OverflowError:
-            return None
-    if -EXACT < number < EXACT:
-        whole = int(number)
-        return whole if whole == number else float(number)
-    return float(number) if number - number == 0 else None
+    if isinstance(number, float):
+        if -EXACT < number < EXACT:
+            whole = int(number)
+            return whole if whole == number else number
+        return number if number - number == 0 else None
+    if INT_MIN <= number <= INT_MAX:
+        return number
+    try:
+        return float(number)
+    except OverflowError:
+        return None
 
 
 def as_number(value: object) -> int | float | None:
@@ -111,7 +113,7 @@ def as_number(value: object) -> int | float | None:
     (8700, 0.5, None, None)
     """
     if isinstance(value, str):
-        return _text_number(value)
+        return _short_number(value) if len(value) <= SHORT else _text_number(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     return None
@@ -126,6 +128,10 @@ def _text_number(text: str) -> int | float | None:
         return number if INT_MIN <= number <= INT_MAX else float(number)
     parsed = float(text)
     return parsed if parsed - parsed == 0 else None
+
+
+# Prices and quantities of a CSV file come as text, and the same ones over and over.
+_short_number = lru_cache(maxsize=4_096)(_text_number)
 
 
 def as_text(value: object) -> str | None:

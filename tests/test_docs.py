@@ -144,7 +144,9 @@ def run_console(block: Block, place: str, page: Path) -> None:
         assert done.returncode == expected, f"{place}: $ {command}\nexit {done.returncode}\n{got}"
         if not shown.strip() or matches(shown, got):
             continue
-        assert UPDATE and not ANY_LINES.search(shown), f"{place}: $ {command}\nshown:\n{shown}\ngot:\n{got}"
+        assert UPDATE and not ANY_LINES.search(shown), (
+            f"{place}: $ {command}\nshown:\n{shown}\ngot:\n{got}\n(UPDATE_DOCS=1 writes this into the page)"
+        )
         text = page.read_text(encoding="utf-8")
         page.write_text(text.replace(f"$ {command}\n{shown}", f"$ {command}\n{got}"), encoding="utf-8")
 
@@ -239,6 +241,13 @@ def test_the_python_reference_is_complete() -> None:
     missing = [name for name in methods if f"`{name}(" not in text and f"`Reactor.{name}(" not in text]
     missing += [name for name in reactor.__all__ if f"`{name}" not in text + errors]
     assert missing == []
+
+
+def test_the_architecture_page_names_every_module() -> None:
+    """Whoever adds a module says what it is for."""
+    text = (DOCS / "internals" / "architecture.md").read_text(encoding="utf-8")
+    modules = {name.split(".")[1] for name in MODULES}
+    assert {name for name in modules if f"| `{name}` |" not in text} == set()
 
 
 def test_the_limits_page_names_every_limit() -> None:

@@ -22,7 +22,7 @@ PACKAGE = Path(reactor.__file__).parent
 FLOORS = (
     ("errors", "units", "source", "values"),
     ("event", "identity", "ring", "criteria"),
-    ("spec", "attributes", "store", "payload"),
+    ("spec", "attributes", "payload"),
     ("plan",),
     ("state", "snapshot", "explain"),
     ("engine",),
@@ -33,7 +33,7 @@ FLOORS = (
 )
 # Steps on a floor: values read text as times with the units beside them, and what stands on
 # the floor of the declared model is about that model.
-STEPS = {("values", "units"), ("attributes", "spec"), ("store", "spec"), ("payload", "spec")}
+STEPS = {("values", "units"), ("attributes", "spec"), ("payload", "spec")}
 FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
 
 # Where a dependency may be imported; what is not listed may be imported anywhere.

@@ -9,9 +9,7 @@ from reactor import ring
 from reactor.ring import Panes, Window
 
 # Windows of one counter: three pane widths that nest, and a fine window longer than a coarse one.
-PANES = Panes.of(
-    (Window(100_000, 4_000), Window(30_000, 2_000), Window(50_000, 1_000), Window(3_000, 1_000))
-)
+PANES = Panes.of((Window(100_000, 4_000), Window(30_000, 2_000), Window(50_000, 1_000), Window(3_000, 1_000)))
 EVENTS = st.lists(st.tuples(st.integers(0, 300_000), st.integers(-5, 5)), max_size=60)
 
 
@@ -74,9 +72,10 @@ def test_a_merge_equals_having_added_everything_to_one(
     newest = max((time for time, _ in mine + theirs), default=0)
     rows = filled(mine, 1), filled(theirs, 2)
     kept = [list(map(list, row[:2])) for row in rows]
-    starts, sums, limit = ring.merge(rows[0], rows[1], 0, PANES, newest)
-    assert ring.folded(*filled(mine + theirs)[:2], PANES, newest) == (starts, sums)
-    assert limit > len(starts)
+    merged = ring.merge(rows[0], rows[1], 0, PANES, newest)
+    expected = ring.folded(*filled(mine + theirs)[:2], PANES, newest)
+    assert expected == ring.folded(merged[0], merged[1], PANES, newest)
+    ring.check(list(merged), 0)
     assert kept == [list(map(list, row[:2])) for row in rows], "a merge changes neither side"
 
 

@@ -18,17 +18,16 @@ from reactor.spec.model import Counter, Limits, Total, Window
 def emit_add(source: Source, part: str, at: int, panes: ring.Panes, weight: str) -> None:
     """Write the update of a ring; the commonest cases are written out: the newest pane, and the next."""
     source.add(f"pane = t // {panes.unit_ms}", f"starts = {part}[{at}]")
-    with source.block("if starts and pane >= starts[-1]:"):
-        with source.block("if pane == starts[-1]:"):
+    with source.block("if starts:"):
+        source.add("last = starts[-1]")
+        with source.block("if pane == last:"):
             source.add(f"{part}[{at + 1}][-1] += {weight}")
-        with source.block(f"elif len(starts) < {part}[{at + 2}]:"):
+        with source.block(f"elif pane > last and len(starts) < {part}[{at + 2}]:"):
             source.add("starts.append(pane)", f"sums = {part}[{at + 1}]", f"sums.append(sums[-1] + {weight})")
         with source.block("else:"):
             _emit_slow(source, part, at, panes, weight)
-    with source.block("elif not starts:"):
-        source.add(f"{part}[{at}] = [pane]", f"{part}[{at + 1}] = [0, {weight}]")
     with source.block("else:"):
-        _emit_slow(source, part, at, panes, weight)
+        source.add(f"{part}[{at}] = [pane]", f"{part}[{at + 1}] = [0, {weight}]")
 
 
 def _emit_slow(source: Source, part: str, at: int, panes: ring.Panes, weight: str) -> None:
@@ -208,7 +207,9 @@ class CounterSlots:
         ring.check(row, self.at)
 
 
-def based(row: Row, at: int, low: int, base: Any, base_ms: int | None, now_ms: int, panes: ring.Panes, scale: int) -> float:
+def based(
+    row: Row, at: int, low: int, base: Any, base_ms: int | None, now_ms: int, panes: ring.Panes, scale: int
+) -> float:
     """Return a total upon an imported base: the base, and the panes that end after its time.
 
     low: first pane of the discard window. A base without a usable time, or dated after

@@ -15,6 +15,7 @@ commute. An unused list shares the template's tuples.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -68,12 +69,35 @@ def add(row: Row, shape: Shape, time: int, value: Any, fields: tuple[Any, ...], 
     if not row[at]:
         row[at] = []
         row[at + ITEM : at + ITEM + shape.columns] = [[] for _ in range(shape.columns)]
+    times = row[at]
+    if not shape.unique and row[at + MEMORY] is None and (not times or time >= times[-1]):
+        return _append(row, shape, time, value, fields, newest_ms)
     dropped = 0
     for element in value if value.__class__ is list else (value,):
         if shape.unique and not _make_room(row, at, time, element, shape.columns):
             continue
         dropped += _insert(row, shape, time, (element, *fields), newest_ms)
     if not row[at]:
+        _reset(row, shape)
+    return dropped
+
+
+def _append(row: Row, shape: Shape, time: int, value: Any, fields: tuple[Any, ...], newest_ms: int) -> int:
+    """As `add`, for items that are the newest, where no delete or clear is remembered."""
+    at = shape.at
+    times = row[at]
+    elements = value if value.__class__ is list else [value]
+    times += [time] * len(elements)
+    row[at + ITEM] += elements
+    for column, field in enumerate(fields, at + ITEM + 1):
+        row[column] += [field] * len(elements)
+    excess = len(times) - shape.max_items
+    dropped = 0
+    if excess > 0:
+        dropped = sum(newest_ms - each < shape.ttl_ms for each in times[:excess])
+        for column in (at, *range(at + ITEM, at + ITEM + shape.columns)):
+            del row[column][:excess]
+    if not times:
         _reset(row, shape)
     return dropped
 
@@ -149,9 +173,7 @@ def delete(row: Row, shape: Shape, time: int, value: Any) -> None:
 
 def _hide(row: Row, at: int, keys: set[Any], time: int) -> None:
     times, items = row[at], row[at + ITEM]
-    hits = [
-        place for place in range(bisect_right(times, time)) if value_key(items[place]) in keys
-    ]
+    hits = [place for place in range(bisect_right(times, time)) if value_key(items[place]) in keys]
     if hits:
         if row[at + HIDDEN] is None:
             row[at + HIDDEN] = [False] * len(times)
@@ -194,15 +216,23 @@ def _drop_until(row: Row, shape: Shape, time: int) -> None:
 
 
 def merge(survivor: Row, absorbed: Row, merged: Row, shape: Shape) -> None:
-    """Write the union of two lists into `merged`, changing neither.
+    """Write the union of two lists into `merged`, changing neither, though it may share with one.
 
     At equal times the survivor's items count as the later arrivals. Clears and deletes reach
     the items of both.
     """
     at = shape.at
     memory = _merge_memory(survivor[at + MEMORY], absorbed[at + MEMORY])
+    if memory is None and not (survivor[at] and absorbed[at]):
+        end = at + ITEM + shape.columns
+        merged[at:end] = (survivor if survivor[at] else absorbed)[at:end]
+        return
     rows = [
-        (row[at][place], _is_hidden(row, at, place), *(row[at + ITEM + c][place] for c in range(shape.columns)))
+        (
+            row[at][place],
+            _is_hidden(row, at, place),
+            *(row[at + ITEM + c][place] for c in range(shape.columns)),
+        )
         for row in (absorbed, survivor)
         for place in range(len(row[at]))
     ]
@@ -309,47 +339,46 @@ def live(row: Row, at: int, column: int, low: int) -> Any:
     return [values[place] for place in range(start, len(values)) if not hidden[place]]
 
 
-def first(row: Row, at: int, column: int, low: int) -> Any:
-    """Return the column's value of the oldest live item that has one."""
-    for value in live(row, at, column, low):
+# Aggregations of the live values of one column, oldest first; a value is None where an item has none.
+
+
+def first(values: Sequence[Any]) -> Any:
+    """Return the oldest value there is, or None."""
+    for value in values:
         if value is not None:
             return value
     return None
 
 
-def last(row: Row, at: int, column: int, low: int) -> Any:
-    """Return the column's value of the newest live item that has one."""
-    for value in reversed(live(row, at, column, low)):
-        if value is not None:
-            return value
-    return None
+def last(values: Sequence[Any]) -> Any:
+    """Return the newest value there is, or None."""
+    return first(values[::-1])
 
 
-def total(row: Row, at: int, column: int, low: int) -> float:
-    """Return the exact decimal sum of the column's numbers and numeric texts; 0 for none."""
-    return sum(scaled(value, SUM_SCALE) or 0 for value in live(row, at, column, low)) / SUM_SCALE
+def total(values: Sequence[Any]) -> float:
+    """Return the exact decimal sum of the numbers and numeric texts; 0 for none."""
+    return sum(scaled(value, SUM_SCALE) or 0 for value in values) / SUM_SCALE
 
 
-def minimum(row: Row, at: int, column: int, low: int) -> Any:
-    """Return the least of the column's numbers and numeric texts, or None."""
-    return min(_numbers(live(row, at, column, low)), default=None)
+def minimum(values: Sequence[Any]) -> Any:
+    """Return the least of the numbers and numeric texts, or None."""
+    return min(_numbers(values), default=None)
 
 
-def maximum(row: Row, at: int, column: int, low: int) -> Any:
-    """Return the greatest of the column's numbers and numeric texts, or None."""
-    return max(_numbers(live(row, at, column, low)), default=None)
+def maximum(values: Sequence[Any]) -> Any:
+    """Return the greatest of the numbers and numeric texts, or None."""
+    return max(_numbers(values), default=None)
 
 
-def _numbers(values: list[Any]) -> list[Any]:
+def _numbers(values: Sequence[Any]) -> Sequence[Any]:
     if set(map(type, values)) <= _NUMBERS:
         return values
     numbers = (as_number(value) for value in values)
     return [canonical(number) for number in numbers if number is not None]
 
 
-def distinct(row: Row, at: int, column: int, low: int) -> list[Any]:
-    """Return the column's different values in order of first occurrence; a new list."""
-    values = live(row, at, column, low)
+def distinct(values: Sequence[Any]) -> list[Any]:
+    """Return the different values in order of first occurrence; a new list."""
     if set(map(type, values)) <= _TEXT:
         return list(dict.fromkeys(values))
     seen: dict[Any, Any] = {}
@@ -359,15 +388,9 @@ def distinct(row: Row, at: int, column: int, low: int) -> list[Any]:
     return list(seen.values())
 
 
-def listed(row: Row, at: int, column: int, low: int) -> list[Any]:
-    """As `distinct`, of a column whose values differ anyway."""
-    return list(live(row, at, column, low))
-
-
-def count(row: Row, at: int, column: int, low: int) -> int:
-    """Return how many live items have the column."""
-    values = live(row, at, column, low)
-    return len(values) if column == ITEM else sum(value is not None for value in values)
+def count(values: Sequence[Any]) -> int:
+    """Return how many values there are."""
+    return sum(value is not None for value in values)
 
 
 AGGREGATIONS: Final = {

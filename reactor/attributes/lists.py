@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 from reactor.attributes import items
@@ -39,13 +40,17 @@ class ListSlots:
             if self.attribute.unique:
                 self._emit_removal(source, part, f"{item} in {part}[{at + ITEM}]", item)
             source.add("times.append(t)")
-            source.add(*(f"{part}[{place}].append({value})" for place, value in zip(places, columns, strict=True)))
+            source.add(
+                *(f"{part}[{place}].append({value})" for place, value in zip(places, columns, strict=True))
+            )
             with source.block(f"if len(times) > {self.attribute.max_items}:"):
                 source.add(f"if newest - times[0] < {self.attribute.ttl_ms}: {dropped} += 1")
                 source.add(f"del times[0], {', '.join(f'{part}[{place}][0]' for place in places)}")
         with source.block(f"elif not times and {is_common}:"):
             source.add(f"{part}[{at}] = [t]")
-            source.add(*(f"{part}[{place}] = [{value}]" for place, value in zip(places, columns, strict=True)))
+            source.add(
+                *(f"{part}[{place}] = [{value}]" for place, value in zip(places, columns, strict=True))
+            )
         with source.block("else:"):
             values = "".join(f"{field}, " for field in fields)
             function, shape = source.function(items.add), source.constant(self.shape)
@@ -67,12 +72,24 @@ class ListSlots:
 
     def emit_aggregation(self, reads: Reads, aggregation: Aggregation) -> str:
         """Return source of an aggregation at the reading time."""
-        is_listed = aggregation.kind == "distinct" and aggregation.column == "item" and self.attribute.unique
-        aggregate = items.listed if is_listed else items.AGGREGATIONS[aggregation.kind]
-        function = reads.source.function(aggregate)
+        attribute, source = self.attribute, reads.source
         column = ITEM + self.columns.index(aggregation.column)
-        low = f"{reads.now} - {self.attribute.ttl_ms}"
-        return f"{function}({reads.part}, {self.at}, {column}, {low})"
+        low = f"{reads.now} - {attribute.ttl_ms}"
+        arguments = f"{reads.part}, {self.at}, {column}, {low}"
+        if attribute.delete_on:
+            values = f"{source.function(items.live)}({arguments})"
+        else:
+            # Nothing is ever hidden, and seldom is an item expired: then the list itself is what is live.
+            times = f"{reads.part}[{self.at}]"
+            is_whole = f"(not {times} or {times}[0] > {low})"
+            whole = f"{reads.part}[{self.at + column}]"
+            values = f"({whole} if {is_whole} else {source.function(items.live)}({arguments}))"
+        if aggregation.column == "item":
+            if aggregation.kind == "count":
+                return f"{source.function(len)}({values})"
+            if aggregation.kind == "distinct" and attribute.unique:
+                return f"{source.function(list)}({values})"
+        return f"{source.function(items.AGGREGATIONS[aggregation.kind])}({values})"
 
     def merge(self, survivor: Row, absorbed: Row, merged: Row, newest_ms: int) -> None:
         items.merge(survivor, absorbed, merged, self.shape)
@@ -139,7 +156,7 @@ class ListSlots:
         columns = [row[at + ITEM + c] for c in range(len(self.columns))]
         assert all(len(column) == len(times) for column in columns)
         assert len(times) <= self.attribute.max_items
-        assert all(a <= b for a, b in zip(times, times[1:], strict=False))
+        assert all(a <= b for a, b in pairwise(times))
         assert row[at + HIDDEN] is None or len(row[at + HIDDEN]) == len(times)
         if self.attribute.unique:
             assert len({items.value_key(value) for value in columns[0]}) == len(times)

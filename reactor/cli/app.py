@@ -49,7 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        return _reader_left()
+        # stdout's reader has seen enough, as in `reactor simulate … --out - | head`.
+        _close_stdout()
+        return DONE
+    except OSError as error:
+        complain(f"can't be written: {error.strerror}")
+        _close_stdout()
+        return FAILED
     return int(code)
 
 
@@ -102,8 +108,6 @@ def _prepare_streams() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def _reader_left() -> int:
-    """End quietly when stdout's reader has seen enough, as in `reactor simulate … --out - | head`."""
+def _close_stdout() -> None:
     # Python flushes stdout once more at exit, which must not fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return DONE

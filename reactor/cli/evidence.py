@@ -38,6 +38,7 @@ from reactor.spec import (
     format_path,
     read,
 )
+from reactor.units import MAX_TIME_MS, parse_time
 
 # Below this many identifiers one large profile says nothing.
 FEW_IDENTIFIERS = 20
@@ -92,6 +93,7 @@ class Evidence:
         self.bad: list[tuple[str, int]] = []
         self.probes = list(_probes(config))
         self.matched: set[tuple[object, ...]] = set()
+        self.timed: set[str] = set()
         self.valid_keys: set[str] = set()
         self.present_keys: set[str] = set()
         self.links = Links()
@@ -111,7 +113,10 @@ class Evidence:
                     self.bad.append((source.file, number))
                 else:
                     self.columns[name].update(row)
-                    self._add(Reader(row, table, self.config.limits.value_bytes), probes)
+                    event = Reader(row, table, self.config.limits.value_bytes)
+                    self._add(event, probes)
+                    if name not in self.timed and _is_time(event.column(table.time)):
+                        self.timed.add(name)
                 if number % 10_000 == 0:
                     report(number, len(rows))
         self.counts[name] += len(rows)
@@ -146,7 +151,7 @@ class Evidence:
         for file in dict.fromkeys(file for file, _ in self.bad):
             numbers = [number for other, number in self.bad if other == file]
             shown = ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
-            yield ("tables",), f"{file}: {count_of(len(numbers), 'row')} are no events: {shown}", ""
+            yield ("tables",), f"{file}: not an event in {count_of(len(numbers), 'row')}: {shown}", ""
 
     def _names(self) -> Iterator[Finding]:
         for table, uses in _columns_used(self.config).items():
@@ -157,6 +162,10 @@ class Evidence:
                 if column not in seen:
                     hint = did_you_mean(column, seen)
                     yield path, f'no event of {table} has a column "{column}"', hint
+            time = self.config.tables[table].time
+            if table not in self.timed and (time in seen or time in self.config.tables[table].columns):
+                expected = "expected epoch seconds or ISO 8601 text"
+                yield ("tables", table, "time"), f'no event of {table} has a time in "{time}": {expected}', ""
         everywhere = set[str]().union(*self.columns.values())
         made = {name for table in self.config.tables.values() for name in table.columns}
         for key in self.config.keys:
@@ -245,6 +254,11 @@ class Links:
         """Return the number of identifiers, and how many the largest profile holds."""
         sizes = Tally(map(self._root, list(self.parents)))
         return sizes.total(), max(sizes.values(), default=0)
+
+
+def _is_time(value: object) -> bool:
+    time_ms = parse_time(value)
+    return time_ms is not None and 0 <= time_ms <= MAX_TIME_MS
 
 
 def _passes(probe: Probe, read: Callable[[Ref], object]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from importlib import resources
 from pathlib import Path
 
@@ -44,18 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _next_steps(folder: Path) -> list[str]:
-    config, events, loyalty = (folder / name for name in FILES[:3])
-    return [
-        f"Wrote {', '.join(FILES)} to {folder}.",
-        "Run next:",
-        *aligned(
-            [
-                (f"reactor check {config}", "what the config says, and what is wrong with it"),
-                (f"reactor test {folder}", "the config's own tests"),
-                (
-                    f"reactor simulate {config} {events} --table-column table --batch {loyalty}",
-                    "who was offered what",
-                ),
-            ]
-        ),
+    config, events, loyalty = (shlex.quote(str(folder / name)) for name in FILES[:3])
+    steps = [
+        ("check the config", f"reactor check {config}"),
+        ("run its tests", f"reactor test {shlex.quote(str(folder))}"),
+        ("replay the events", f"reactor simulate {config} {events} --table-column table --batch {loyalty}"),
     ]
+    return [f"Wrote {', '.join(FILES)} to {folder}. Next:", *aligned(steps)]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +27,13 @@ def show(config: Config, results: Results, stream: TextIO) -> None:
     """Print the summary of a replay to a stream."""
     width = None if on_terminal(stream) or "COLUMNS" in os.environ else WIDTH
     console = Console(file=stream, width=width, highlight=False)
+    with console.capture() as captured:
+        _print(console, config, results)
+    # Tables are filled up with blanks, which only a terminal hides.
+    stream.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def _print(console: Console, config: Config, results: Results) -> None:
     console.print(_headline(results.summary))
     for note in _notes(results.summary):
         console.print(note)
@@ -73,11 +81,16 @@ def _section_cells(section: Mapping[str, Any], all_profiles: int) -> Iterator[Te
     yield Text(f"  {printable(section['section'])}")
     yield f"{offers:,}"
     yield f"{profiles:,}"
-    yield f"{profiles / all_profiles:.0%}" if all_profiles else ""
+    yield _share(profiles, all_profiles)
     if section["redacted"]:
         yield Text("{}, redacted", style="yellow")
     else:
         yield "its payload" if offers else "never offered"
+
+
+def _share(part: int, whole: int) -> str:
+    share = part / whole if whole else 0
+    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
 
 
 def _notes(summary: Mapping[str, Any]) -> Iterator[Text]:
@@ -112,7 +125,7 @@ def _example_table(examples: Sequence[tuple[str, ...]], width: int) -> Table:
     table = _table()
     table.show_footer = False
     titles = ("First offer of", "at (UTC)", "to profile …", "with")
-    widths = [max(len(row[place]) for row in [titles, *examples]) for place in range(3)]
+    widths = [max(cell_len(row[place]) for row in [titles, *examples]) for place in range(3)]
     for title, least in zip(titles[:3], widths, strict=True):
         table.add_column(title, min_width=least, no_wrap=True)
     rest = max(width - sum(widths) - 3 * len(GAP), 20)

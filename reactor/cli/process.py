@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from reactor.cli.console import DONE, CommandError, binary_stdout
+from reactor.cli.console import DONE, CommandError, binary_stdout, warn
+from reactor.cli.inputs import add_table, unknown_table
 from reactor.cli.loading import (
     add_audience,
     add_config,
@@ -24,6 +26,7 @@ from reactor.cli.loading import (
 )
 from reactor.engine import Reactor
 from reactor.errors import EventError
+from reactor.frames.files import Form, form_of, read_bytes
 from reactor.payload import Audience
 from reactor.spec import Config
 
@@ -41,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         nargs="?",
         default="-",
-        help="JSON lines, one event a line; - is stdin (default)",
+        help="JSON lines, one event a line, also .gz or .zst; - is stdin (default)",
     )
-    parser.add_argument("--table", metavar="T", help="the events' table; needed if the config names several")
+    add_table(parser)
     parser.add_argument(
         "--now",
         metavar="TIME",
@@ -79,6 +82,8 @@ def _now(text: str) -> str:
 def _table(config: Config, table: str | None) -> str | None:
     if table is None and len(config.tables) != 1:
         raise CommandError(f"--table is needed: the config names {', '.join(config.tables)}")
+    if table is not None and (remark := unknown_table(table, config)):
+        warn(remark)
     return table
 
 
@@ -105,7 +110,19 @@ def _opened(file: str) -> AbstractContextManager[BinaryIO]:
     if file == "-":
         return nullcontext(sys.stdin.buffer)
     require_file(file)
-    return Path(file).open("rb")
+    form = _form(file)
+    if form is None or form.kind == "lines":
+        packed = None if form is None else form.compression
+        return Path(file).open("rb") if packed is None else io.BytesIO(read_bytes(file, packed))
+    raise CommandError(f"{file}: expected JSON lines; `reactor simulate` reads files of this kind")
+
+
+def _form(file: str) -> Form | None:
+    """Return what the file's ending says; None for one that says nothing: its lines are taken as they are."""
+    try:
+        return form_of(file)
+    except EventError:
+        return None
 
 
 def _lines(source: BinaryIO, most_bytes: int) -> Iterator[bytes]:

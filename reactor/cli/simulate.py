@@ -21,7 +21,7 @@ from reactor.cli.console import (
     progress,
     warn,
 )
-from reactor.cli.inputs import HELP, Input, add_table, parse_inputs, unknown_table
+from reactor.cli.inputs import HELP, Input, add_table, parse_inputs
 from reactor.cli.loading import (
     add_audience,
     add_config,
@@ -96,8 +96,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _inputs(arguments: argparse.Namespace, config: Config) -> list[Input]:
-    if arguments.table is not None and (remark := unknown_table(arguments.table, config)):
-        warn(remark)
     if arguments.batch is not None:
         require_file(arguments.batch)
     return parse_inputs(

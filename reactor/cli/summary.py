@@ -18,6 +18,7 @@ from reactor.spec import (
     Single,
     Table,
     Total,
+    Window,
 )
 from reactor.units import format_duration
 
@@ -116,8 +117,8 @@ def _detail(attribute: Attribute) -> str:
             return f"{attribute.max_items} items, kept {format_duration(attribute.ttl_ms)}{unique}"
         case Counter():
             own, *shorter = attribute.windows
-            inside = "".join(f", {window.name} {format_duration(window.window_ms)}" for window in shorter)
-            return f"{_counted(attribute)} over {format_duration(own.window_ms)}{inside}"
+            inside = "".join(f", {window.name} {_window(window)}" for window in shorter)
+            return f"{_counted(attribute)} over {_window(own)}{inside}"
         case Total():
             kept = f"over {format_duration(attribute.discard_ms)}" if attribute.discard_ms else "for ever"
             return f"{_counted(attribute)} {kept}{', backfill' if attribute.backfill else ''}"
@@ -125,6 +126,10 @@ def _detail(attribute: Attribute) -> str:
             return f"{attribute.dtype}, column {attribute.column}"
         case Computed():
             return f"{attribute.value.type}"
+
+
+def _window(window: Window) -> str:
+    return f"{format_duration(window.window_ms)} by {format_duration(window.pane_ms)}"
 
 
 def _counted(attribute: Counter | Total) -> str:
@@ -170,7 +175,8 @@ def summary_lines(summary: Summary) -> list[str]:
     _add(lines, "Tables", list(summary.tables.items()))
     _add(lines, "Keys", list(summary.keys.items()))
     _add(lines, "Key events", list(summary.key_events.items()))
-    _add(lines, "Attributes", [_attribute_row(attribute) for attribute in summary.attributes])
+    width = max((len(_bytes(attribute)) for attribute in summary.attributes), default=0)
+    _add(lines, "Attributes", [_attribute_row(attribute, width) for attribute in summary.attributes])
     for name in dict.fromkeys(section.personalization for section in summary.sections):
         sections = [section for section in summary.sections if section.personalization == name]
         _add(lines, f"Sections of {printable(name)}", [_section_row(section) for section in sections])
@@ -184,10 +190,15 @@ def _add(lines: list[str], title: str, rows: list[tuple[str, ...]]) -> None:
         lines.extend(aligned([tuple(map(printable, row)) for row in rows]))
 
 
-def _attribute_row(attribute: AttributeSummary) -> tuple[str, ...]:
+def _attribute_row(attribute: AttributeSummary, width: int) -> tuple[str, ...]:
     count = f"{len(attribute.sensitive)}/{len(attribute.parts) or 1}"
     sensitive = f"{count} sensitive" if attribute.sensitive else ""
-    return attribute.name, attribute.kind, f"{attribute.max_bytes:,} B", attribute.detail, sensitive
+    return attribute.name, attribute.kind, _bytes(attribute).rjust(width), attribute.detail, sensitive
+
+
+def _bytes(attribute: AttributeSummary) -> str:
+    # Imported and computed attributes hold nothing in a profile.
+    return f"{attribute.max_bytes:,} B" if attribute.max_bytes else ""
 
 
 def _section_row(section: SectionSummary) -> tuple[str, ...]:

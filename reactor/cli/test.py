@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         nargs="*",
         default=["."],
-        help=f"test files, or folders searched for {PATTERN} at any depth (default: the current folder)",
+        help=f"test files, or folders, searched for {PATTERN} at any depth (default: the current one)",
     )
     parser.add_argument(
         "--junit", metavar="FILE", help="also write the results as JUnit XML, for a CI server"
@@ -49,13 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the tests of all files; none runs if one of the files can't."""
     ready = _read_all(_found(arguments.paths))
     results = list(_run_all(ready))
-    if arguments.junit:
-        with replacing(arguments.junit) as target:
-            target.write(junit(results))
     for file, _ in ready:
         _show(file, [result for result in results if result.file is file])
     failed = sum(bool(result.differences) for result in results)
     say(_verdict(len(ready), len(results), failed))
+    if arguments.junit:
+        with replacing(arguments.junit) as target:
+            target.write(junit(results))
     return FOUND if failed else DONE
 
 
@@ -64,11 +65,21 @@ def _found(paths: Sequence[str]) -> list[Path]:
     for path in map(Path, paths):
         if not path.exists():
             raise CommandError(f"{path}: there is no such file or folder")
-        inside = sorted(path.rglob(PATTERN)) if path.is_dir() else [path]
-        files.update(dict.fromkeys(inside))
+        files.update(dict.fromkeys(_inside(path) if path.is_dir() else [path]))
     if not files:
         raise CommandError(f"no {PATTERN} file in {', '.join(paths)}")
     return list(files)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Return the test files of a folder, but for those of hidden folders and virtual environments."""
+    files: list[Path] = []
+    for parent, folders, _ in os.walk(folder):
+        folders[:] = [
+            name for name in folders if name[0] != "." and not Path(parent, name, "pyvenv.cfg").exists()
+        ]
+        files.extend(Path(parent).glob(PATTERN))
+    return sorted(files)
 
 
 def _read_all(paths: Sequence[Path]) -> list[tuple[TestFile, Config]]:

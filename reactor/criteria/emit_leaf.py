@@ -122,8 +122,10 @@ def _compare(node: Compare, wanted: bool, to: Emitter) -> str:
 
 
 def _in(node: In, wanted: bool, to: Emitter) -> str:
-    constants = [option for option in node.options if isinstance(option, Const)]
-    others = [(o, k) for o, k in zip(node.options, node.kinds, strict=True) if not isinstance(o, Const)]
+    # A constant that is NULL (`1 / 0`) is in no set: it is compared like a name.
+    options = list(zip(node.options, node.kinds, strict=True))
+    others = [(option, kind) for option, kind in options if not isinstance(option, Const) or option.nullable]
+    constants = [option for option, _ in options if isinstance(option, Const) and not option.nullable]
     subject = operand_of(node.subject, to)
     if not others:
         return _in_constants(node, constants, subject, wanted, to)
@@ -244,20 +246,23 @@ def _regexp_source(node: Any, text: str, to: Emitter) -> str:
 def _gap_source(shape: regexp.Simple, text: str, to: Emitter) -> str:
     """Return the test for `^head.*tail`, or `^head.*tail$`, as the matcher makes it.
 
-    The first place of the tail is the best one, as no newline may stand between. Few texts have a
-    newline at all, and `in` sees that sooner than `find` with its bounds.
+    The first place of the tail is the best one, as no newline may stand between. The tail is looked
+    for first, because it tells more texts apart than what all of them begin with; and `in` first,
+    because it is an operator, where `find` is a call.
     """
     head, tail = shape.literals
     first, last = to.names.constant(head), to.names.constant(tail)
-    lead = f"{text}.startswith({first}) and "
     if shape.end:
         length = f"{to.names.function(len)}({text})"
         newline = f"{text}.find('\\n', {len(head)}, {length} - {len(tail)})"
-        lead += f"{text}.endswith({last}) and {length} >= {len(head) + len(tail)}"
+        lead = (
+            f"{text}.endswith({last}) and {text}.startswith({first}) and {length} >= {len(head) + len(tail)}"
+        )
     else:
         place = to.names.temp()
         newline = f"{text}.find('\\n', {len(head)}, {place})"
-        lead += f"({place} := {text}.find({last}, {len(head)})) >= 0"
+        found = f"({place} := {text}.find({last}, {len(head)})) >= 0"
+        lead = f"{last} in {text} and {text}.startswith({first}) and {found}"
     return f"({lead} and ('\\n' not in {text} or {newline} < 0))"
 
 

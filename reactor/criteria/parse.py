@@ -8,6 +8,7 @@ for it would drop the NOT.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
@@ -23,6 +24,8 @@ from reactor.criteria.lex import DIALECT, MAX_DEPTH, read
 INT_LIMIT: Final = 2**63
 # A parenthesis costs sqlglot 33 frames, and 50 of them are allowed.
 _FRAMES: Final = 4_000
+# The limit of recursion is the interpreter's, so that one thread at a time may move it.
+_LOCK: Final = threading.Lock()
 
 NamePart: TypeAlias = tuple[str, bool]
 
@@ -81,17 +84,18 @@ def _error_offset(error: ParseError, text: str) -> int | None:
 @contextmanager
 def _room() -> Iterator[None]:
     """Give the recursive parser the frames that the deepest allowed expression takes."""
-    limit = sys.getrecursionlimit()
     depth = 0
     frame = sys._getframe()
     while frame.f_back is not None:
         frame = frame.f_back
         depth += 1
-    sys.setrecursionlimit(max(limit, depth + _FRAMES))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)
+    with _LOCK:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, depth + _FRAMES))
+        try:
+            yield
+        finally:
+            sys.setrecursionlimit(limit)
 
 
 _COMPARE: Final[dict[type[exp.Expr], str]] = {

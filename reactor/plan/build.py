@@ -98,4 +98,3 @@ class Plan:
             space["offers_of"],
             space["parts_of"],
         )
-

@@ -9,7 +9,8 @@ filled where it is first needed.
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from reactor.attributes.counter import CounterSlots, TotalSlots
@@ -47,6 +48,8 @@ class Scribe:
         self.table = table
         self.has_before = has_before
         self.raw: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._guards: dict[str, set[str | None]] = {}
+        self._guard: str | None = None
         self.made: dict[str, str] = {}
         self.parts: set[int] = set()
         self.uses: Tally[tuple[str, bool]] = Tally()
@@ -110,17 +113,51 @@ class Scribe:
 
     def raw_column(self, name: str, path: tuple[str, ...] = ()) -> str:
         """Return the local that holds one of the event's own columns, or a field of an object in it."""
-        return self.raw.setdefault((name, path), f"c{len(self.raw)}")
+        local = self.raw.setdefault((name, path), f"c{len(self.raw)}")
+        self._guards.setdefault(local, set()).add(self._guard)
+        return local
+
+    @contextmanager
+    def under(self, flag: str | None) -> Iterator[None]:
+        """Note that what is written inside runs only where `flag`, the local of a key event, holds.
+
+        A column that is read under one flag only need not be looked at for other events.
+        """
+        kept, self._guard = self._guard, None if flag == "True" else flag
+        yield
+        self._guard = kept
 
     def write_columns(self, text_bytes: int) -> None:
-        """Write the reading of every column named so far, as usable values; made columns last."""
+        """Write the reading of every column named so far, as usable values; made columns last.
+
+        Columns that only one key event needs are left to `write_guarded_columns`.
+        """
         assert self.table is not None
         with self.source.aside() as made_lines:
             for name, local in self.made.items():
                 self._write_made(self.table.columns[name], local, text_bytes)
-        for (name, path), local in self.raw.items():
-            self._write_raw(name, path, local, text_bytes)
+        self._write_raw_under(None, text_bytes)
         self.source.add(*made_lines)
+
+    def write_guarded_columns(self, text_bytes: int) -> None:
+        """Write the reading of columns that one key event needs; for other events they are None."""
+        flags = {self._guard_of(local) for local in self.raw.values()} - {None}
+        for flag in sorted(flag for flag in flags if flag is not None):
+            with self.source.block(f"if {flag}:"):
+                names = self._write_raw_under(flag, text_bytes)
+            with self.source.block("else:"):
+                self.source.add(" = ".join([*names, "None"]))
+
+    def _guard_of(self, local: str) -> str | None:
+        guards = self._guards[local]
+        return next(iter(guards)) if len(guards) == 1 else None
+
+    def _write_raw_under(self, flag: str | None, text_bytes: int) -> list[str]:
+        """Write the reading of the columns under a flag; return their locals."""
+        found = [(key, local) for key, local in self.raw.items() if self._guard_of(local) == flag]
+        for (name, path), local in found:
+            self._write_raw(name, path, local, text_bytes)
+        return [local for _, local in found]
 
     def _write_made(self, expression: Expression, local: str, text_bytes: int) -> None:
         source = self.source
@@ -138,8 +175,9 @@ class Scribe:
             return
         source.add(f"{local} = {get}")
         with source.block(f"if {local}.__class__ is str:"):
-            with source.block(f"if not ({local}.isascii() and len({local}) <= {text_bytes}):"):
-                source.add(f"{local} = {source.function(usable_scalar)}({local}, {text_bytes})")
+            fits = f"{local}.isascii() and len({local}) <= {text_bytes}"
+            scalar = f"{source.function(usable_scalar)}({local}, {text_bytes})"
+            source.add(f"if not ({fits}): {local} = {scalar}")
         with source.block(f"elif {local}.__class__ is float:"):
             source.add(f"{local} = {source.function(canonical)}({local})")
         with source.block(f"elif {local} is not None:"):
@@ -160,7 +198,9 @@ class Scribe:
         slots, part = self.layout.slots[base], self.layout.part_of[base]
         self.parts.add(part)
         imported = self.layout.imported
-        reads = Reads(self.source, f"p{part}", "now", lambda column: f"{self.batch(before=before)}[{imported[column]}]")
+        reads = Reads(
+            self.source, f"p{part}", "now", lambda column: f"{self.batch(before=before)}[{imported[column]}]"
+        )
         return _emit_part(slots, sub, reads)
 
     def use(self, expressions: Iterable[Expression]) -> None:
@@ -267,7 +307,11 @@ class Scribe:
         if attribute is None or isinstance(attribute, Imported):
             return True
         slots = self.layout.slots.get(name)
-        return isinstance(slots, SingleSlots) and slots.attribute.ttl_ms is None and slots.attribute.backfill is None
+        return (
+            isinstance(slots, SingleSlots)
+            and slots.attribute.ttl_ms is None
+            and slots.attribute.backfill is None
+        )
 
     def write_parts(self, parts: Iterable[int]) -> None:
         """Write the reading of parts of the profile `p`; one never touched reads as its template."""
@@ -301,6 +345,8 @@ class _OwnColumns:
         self.function = scribe.function
         self.temp = scribe.temp
         self._raw_column = scribe.raw_column
+        self._under = scribe.under
 
     def read(self, ref: Ref) -> str:
-        return self._raw_column(ref.name, ref.path)
+        with self._under(None):
+            return self._raw_column(ref.name, ref.path)

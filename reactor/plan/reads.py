@@ -37,14 +37,19 @@ def parts_of(config: Config) -> tuple[PartInfo, ...]:
     for name, attribute in config.attributes.items():
         if isinstance(attribute, ListAttribute):
             kinds: dict[str, PartType] = {
-                "first": "json", "last": "json", "distinct": "list", "count": "integer"
+                "first": "json",
+                "last": "json",
+                "distinct": "list",
+                "count": "integer",
             }
             parts.extend(
                 PartInfo(f"{name}.{each.name}", kinds.get(each.kind, "number"), each.sensitive)
                 for each in attribute.aggregations.values()
             )
         elif isinstance(attribute, Counter):
-            kind: PartType = "integer" if attribute.decimals == 0 and attribute.increment is None else "number"
+            kind: PartType = (
+                "integer" if attribute.decimals == 0 and attribute.increment is None else "number"
+            )
             names = [name if window.name is None else f"{name}.{window.name}" for window in attribute.windows]
             parts.extend(PartInfo(each, kind, sensitive=False) for each in names)
         else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
 from reactor.criteria import Expression, Ref
 from reactor.payload import number_out, segments_out, time_out, value_out
 from reactor.plan.names import Scribe
@@ -33,7 +36,8 @@ def out(scribe: Scribe, expression: Expression) -> str:
 def is_ready(config: Config, expression: Expression) -> bool:
     """Tell whether an expression reads a part whose value is fit to go out as it is.
 
-    Counts are ints; the items of a list are scalars, and `distinct` makes a new list of them.
+    Counts are ints, and least and greatest numbers canonical; the items of a list are scalars,
+    and `distinct` makes a new list of them.
     """
     root = expression.root
     if not isinstance(root, Ref) or root.kind != "profile":
@@ -42,7 +46,7 @@ def is_ready(config: Config, expression: Expression) -> bool:
     attribute = config.attributes.get(base)
     if isinstance(attribute, ListAttribute):
         aggregation = attribute.aggregations[part]
-        return aggregation.kind == "count" or (
+        return aggregation.kind in ("count", "min", "max") or (
             aggregation.kind in ("first", "last", "distinct") and aggregation.column == "item"
         )
     return isinstance(attribute, Counter) and attribute.decimals == 0
@@ -52,12 +56,16 @@ class SectionWriter:
     """Writes the sections that may answer one kind of event, or a read.
 
     triggers: section → source of whether its key event and `where` hold.
+    flags: key event → source of whether the event is one.
     """
 
-    def __init__(self, scribe: Scribe, triggers: list[tuple[Section, str]]) -> None:
+    def __init__(
+        self, scribe: Scribe, triggers: list[tuple[Section, str]], flags: Mapping[str, str] | None = None
+    ) -> None:
         self.scribe = scribe
         self.source = scribe.source
         self.sections = triggers
+        self.flags = flags or {}
         # A section that asks what was before must know ahead of the update whether it is on.
         self._early = {
             section.name: f"s{number}"
@@ -77,18 +85,24 @@ class SectionWriter:
             if flag is None:
                 continue
             self.source.add(f"{flag} = audience != {NOBODY} and {trigger}")
-            with self.source.block(f"if {flag}:"):
+            with self.source.block(f"if {flag}:"), self._under(section):
                 self.scribe.prepare(expressions_of(section), before=True)
 
     def write(self) -> None:
         """Write the filling of `offers` from the profile as it is now."""
         for section, trigger in self.sections:
             condition = self._early.get(section.name, trigger)
-            if condition == "True":
-                self._write_when(section)
-            else:
-                with self.source.block(f"if {condition}:"):
+            with self._under(section):
+                if condition == "True":
                     self._write_when(section)
+                else:
+                    with self.source.block(f"if {condition}:"):
+                        self._write_when(section)
+
+    def _under(self, section: Section) -> AbstractContextManager[None]:
+        """Note that what is written for a section runs under its one key event of this table."""
+        flags = {self.flags[name] for name in section.on or () if name in self.flags}
+        return self.scribe.under(flags.pop() if len(flags) == 1 else None)
 
     def _write_when(self, section: Section) -> None:
         if section.when is None:
@@ -126,4 +140,3 @@ class SectionWriter:
         scribe = self.scribe
         held = f"{scribe.batch()}[{scribe.layout.segments_at}]"
         return f"{scribe.function(segments_out)}({scribe.constant(ids)}, {held})"
-

@@ -47,7 +47,7 @@ class TableWriter:
         source = self.source
         scribe = Scribe(source, self.layout, self.table, has_before=True)
         flags, flag_lines = self._key_events(scribe)
-        sections = SectionWriter(scribe, self._sections(scribe, flags))
+        sections = SectionWriter(scribe, self._sections(scribe, flags), flags)
         with source.aside() as identity:
             self._write_identity(scribe)
         with source.aside() as before:
@@ -59,7 +59,9 @@ class TableWriter:
             sections.write()
         with source.block(f"def {name}(event, given, audience):"):
             self._write_door(scribe)
-            source.add(*flag_lines, *identity)
+            source.add(*flag_lines)
+            scribe.write_guarded_columns(self.config.limits.value_bytes)
+            source.add(*identity)
             scribe.write_unset()
             scribe.write_parts(parts_before)
             source.add(*before)
@@ -78,14 +80,16 @@ class TableWriter:
         source = self.source
         scribe = Scribe(source, self.layout, self.table, has_before=False)
         flags, flag_lines = self._key_events(scribe)
-        sections = SectionWriter(scribe, self._sections(scribe, flags))
+        sections = SectionWriter(scribe, self._sections(scribe, flags), flags)
         with source.aside() as answer:
             sections.write()
         with source.aside() as identifiers:
             self._write_identifiers(scribe)
         with source.block(f"def {name}(event, given, audience):"):
             self._write_door(scribe, is_counting=False)
-            source.add(*flag_lines, *identifiers)
+            source.add(*flag_lines)
+            scribe.write_guarded_columns(self.config.limits.value_bytes)
+            source.add(*identifiers)
             source.add(f"p, rid, failures = stored({self._values()}, t, odd)")
             source.add(f"now = t if p is None or t > p[{NEWEST}] else p[{NEWEST}]")
             source.add("if given is not None and given > now: now = given")
@@ -172,7 +176,8 @@ class TableWriter:
         text = ""
         for name in reversed(names):
             flag, where = flags[name], section.where.get(name)
-            holds = "True" if where is None else f"({scribe.condition(where)})"
+            with scribe.under(flag):
+                holds = "True" if where is None else f"({scribe.condition(where)})"
             if flag == "True":
                 text = holds
             elif not text:
@@ -187,7 +192,9 @@ class TableWriter:
 
     def _values(self) -> str:
         """Return source of the tuple of the locals that hold the identifiers, by key."""
-        return f"({''.join('None, ' if key.internal else f'i{k}, ' for k, key in enumerate(self.config.keys))})"
+        return (
+            f"({''.join('None, ' if key.internal else f'i{k}, ' for k, key in enumerate(self.config.keys))})"
+        )
 
     def _write_identifiers(self, scribe: Scribe) -> None:
         """Write the reading of all identifiers, whoever holds them."""
@@ -238,7 +245,9 @@ class TableWriter:
                 source.add(f"counts[{LATE}] += 1", f"if t < p[{CREATED}]: p[{CREATED}] = t")
                 with source.block("if stitched is None:"):
                     for k, _ in self.keys:
-                        source.add(f"if i{k} is not None and t > p[{KEYS + k}][i{k}]: p[{KEYS + k}][i{k}] = t")
+                        source.add(
+                            f"if i{k} is not None and t > p[{KEYS + k}][i{k}]: p[{KEYS + k}][i{k}] = t"
+                        )
             with source.block("else:"):
                 source.add(f"p[{NEWEST}] = t")
                 with source.block("if stitched is None:"):

@@ -12,7 +12,7 @@ from reactor.attributes.single import SingleSlots
 from reactor.criteria import Expression, Ref
 from reactor.plan.layout import Layout, Slots
 from reactor.plan.names import Scribe
-from reactor.spec.model import ByKeyEvent, Trigger
+from reactor.spec.model import ByKeyEvent, Counter, Total, Trigger
 from reactor.values import is_missing, text_fits, usable
 
 
@@ -27,6 +27,10 @@ class UpdateWriter:
         self.source = scribe.source
         self.layout: Layout = scribe.layout
         self.flags = flags
+        self._sharing: dict[tuple[object, ...], list[str]] = {}
+        for attribute in self.layout.config.attributes.values():
+            if isinstance(attribute, Counter | Total) and attribute.increment is not None:
+                self._sharing.setdefault(self._adds(attribute), []).append(attribute.name)
         self.numbers = {name: number for number, name in enumerate(self.layout.config.attributes)}
 
     def write(self) -> set[int]:
@@ -52,10 +56,12 @@ class UpdateWriter:
 
     # Which expression applies
 
-    def _cases(self, triggers: Sequence[Trigger], *maps: ByKeyEvent) -> Iterator[tuple[str, list[Expression]]]:
-        """Yield (condition, expressions) of the triggers on this table, to be tried in order.
+    def _cases(
+        self, triggers: Sequence[Trigger], *maps: ByKeyEvent
+    ) -> Iterator[tuple[str, str | None, list[Expression]]]:
+        """Yield (condition, flag, expressions) of the triggers on this table, to be tried in order.
 
-        Neighbours that read the same expressions become one case.
+        Neighbours that read the same expressions become one case. flag: of the case's one key event.
         """
         mine = [trigger for trigger in triggers if trigger.key_event in self.flags]
 
@@ -67,13 +73,16 @@ class UpdateWriter:
             condition = " or ".join(self._holds(trigger) for trigger in cases)
             if "True" in [self._holds(trigger) for trigger in cases]:
                 condition = "True"
-            yield condition, [by_key_event[cases[0].key_event] for by_key_event in maps]
+            flags = {self.flags[trigger.key_event] for trigger in cases}
+            flag = flags.pop() if len(flags) == 1 else None
+            yield condition, flag, [by_key_event[cases[0].key_event] for by_key_event in maps]
 
     def _holds(self, trigger: Trigger) -> str:
         flag = self.flags[trigger.key_event]
         if trigger.where is None:
             return flag
-        where = f"({self.scribe.condition(trigger.where)})"
+        with self.scribe.under(flag):
+            where = f"({self.scribe.condition(trigger.where)})"
         return where if flag == "True" else f"({flag} and {where})"
 
     def _write_cases(self, cases: list[tuple[str, list[str]]]) -> None:
@@ -94,8 +103,8 @@ class UpdateWriter:
     def _write_single(self, slots: SingleSlots, part: str, number: int) -> None:
         attribute = slots.attribute
         chain = []
-        for condition, (expression,) in self._cases(attribute.on, attribute.value):
-            with self.source.aside() as lines:
+        for condition, flag, (expression,) in self._cases(attribute.on, attribute.value):
+            with self.source.aside() as lines, self.scribe.under(flag):
                 self._write_value(expression, attribute.dtype, number)
             chain.append((condition, lines))
         is_certain = chain[0][0] == "True"
@@ -139,31 +148,55 @@ class UpdateWriter:
     def _write_counter(self, slots: CounterSlots | TotalSlots, part: str, number: int) -> None:
         attribute, source = slots.attribute, self.source
         if attribute.increment is None:
-            conditions = [condition for condition, _ in self._cases(attribute.on)]
+            conditions = [condition for condition, _, _ in self._cases(attribute.on)]
             condition = "True" if "True" in conditions else " or ".join(conditions)
             with source.aside() as lines:
                 slots.emit_update(source, part, str(10**attribute.decimals))
             self._write_cases([(condition, lines)])
             return
+        weight = self._weight(attribute)
+        with source.block(f"if {weight}:"):
+            slots.emit_update(source, part, weight)
+
+    def _weight(self, attribute: Counter | Total) -> str:
+        """Return the local of an increment, as a scaled int or None, and write it where it is new.
+
+        Counters that add the same on the same events share it.
+        """
+        sharing = self._sharing[self._adds(attribute)]
+        weight = f"w{self.numbers[sharing[0]]}"
+        if attribute.name != sharing[0]:
+            return weight
+        source, scale = self.source, 10**attribute.decimals
+        assert attribute.increment is not None
         chain = []
-        for condition, (expression,) in self._cases(attribute.on, attribute.increment):
-            with source.aside() as lines:
-                function = source.function(scaled)
-                source.add(f"w = {function}({self.scribe.value(expression)}, {10**attribute.decimals})")
-                source.add(f"if w is None: unusable[{number}] += 1")
+        for condition, flag, (expression,) in self._cases(attribute.on, attribute.increment):
+            with source.aside() as lines, self.scribe.under(flag):
+                source.add(f"{weight} = {source.function(scaled)}({self.scribe.value(expression)}, {scale})")
+                counts = [f"unusable[{self.numbers[name]}] += 1" for name in sharing]
+                source.add(f"if {weight} is None: {'; '.join(counts)}")
             chain.append((condition, lines))
         if chain[0][0] != "True":
-            source.add("w = None")
+            source.add(f"{weight} = None")
         self._write_cases(chain)
-        with source.block("if w:"):
-            slots.emit_update(source, part, "w")
+        return weight
+
+    def _adds(self, attribute: Counter | Total) -> tuple[object, ...]:
+        """Return what tells whether two counters add the same for an event of this table."""
+        increment = attribute.increment or {}
+        cases = [
+            (trigger.key_event, trigger.where and trigger.where.text, increment[trigger.key_event].text)
+            for trigger in attribute.on
+            if trigger.key_event in self.flags
+        ]
+        return (attribute.decimals, *cases)
 
     def _write_list(self, slots: ListSlots, part: str, number: int) -> None:
         attribute, source = slots.attribute, self.source
         fields = list(attribute.fields.values())
         chain = []
-        for condition, (item, *rest) in self._cases(attribute.on, attribute.item, *fields):
-            with source.aside() as lines:
+        for condition, flag, (item, *rest) in self._cases(attribute.on, attribute.item, *fields):
+            with source.aside() as lines, self.scribe.under(flag):
                 self._write_value(item, None, number)
                 with source.block("if v is not None:"):
                     self._write_fields(rest)
@@ -172,14 +205,14 @@ class UpdateWriter:
             chain.append((condition, lines))
         self._write_cases(chain)
         chain = []
-        for condition, (item,) in self._cases(attribute.delete_on, attribute.item):
-            with source.aside() as lines:
+        for condition, flag, (item,) in self._cases(attribute.delete_on, attribute.item):
+            with source.aside() as lines, self.scribe.under(flag):
                 self._write_value(item, None, number)
                 with source.block("if v is not None:"):
                     slots.emit_delete(source, part, "v")
             chain.append((condition, lines))
         self._write_cases(chain)
-        clears = [condition for condition, _ in self._cases(attribute.clear_on)]
+        clears = [condition for condition, _, _ in self._cases(attribute.clear_on)]
         if clears:
             with source.aside() as lines:
                 slots.emit_clear(source, part)

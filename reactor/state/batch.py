@@ -63,7 +63,9 @@ class BatchReader:
     def __init__(self, layout: Layout, valid: Callable[[int, object], str | None]) -> None:
         config = layout.config
         if config.lookup_key is None:
-            raise EventError("identity.lookup_key", "expected a lookup key in the config, got none: rows can't be joined")
+            raise EventError(
+                "identity.lookup_key", "expected a lookup key in the config, got none: rows can't be joined"
+            )
         self._valid = valid
         self._keys = [key.name for key in config.keys]
         self._lookup = config.lookup_key
@@ -126,7 +128,9 @@ class BatchReader:
             return None
         if is_typed and isinstance(value, float):
             hint = "a whole-number column with gaps becomes one: make it text first"
-            raise EventError(name, f"expected text or whole numbers as identifiers, got a float column ({hint})")
+            raise EventError(
+                name, f"expected text or whole numbers as identifiers, got a float column ({hint})"
+            )
         if is_typed and isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if self._valid(k, value) is not None:

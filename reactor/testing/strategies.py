@@ -183,11 +183,11 @@ def _list(random: Random, choice: Choice) -> Mapped:
     attribute: Mapped = {
         "type": "list",
         "on": on,
-        "item": _by_key_event(random, both, ("a", "a", "tags", "n", "kind")),
+        "item": _by_key_event(random, both, ("a", "a", "tags", "n", "kind", "kind")),
         "fields": {"price": "n", "extra": _by_key_event(random, on, ("tags", "a", "obj.x"))},
         "unique": random.random() < 0.5,
         "max_items": 100 if choice.remembering and random.random() < 0.7 else random.choice([1, 2, 3, 5]),
-        "ttl": random.choice(SECONDS_TO_DAYS),
+        "ttl": random.choice(("5s", "2m", "26h", "3d", "60d")),
         "aggregations": aggregations,
     }
     if random.random() < 0.6 and (not choice.remembering or attribute["max_items"] == 100):
@@ -195,7 +195,7 @@ def _list(random: Random, choice: Choice) -> Mapped:
     elif isinstance(attribute["item"], dict):
         attribute["item"] = {name: attribute["item"][name] for name in _names(on)}
     if random.random() < 0.3:
-        attribute["clear_on"] = _on(random)
+        attribute["clear_on"] = random.choice(("wipe", "refund", _on(random)))
     return attribute
 
 
@@ -328,10 +328,18 @@ def _sections(random: Random, types: Mapping[str, str]) -> Mapped:
     return sections
 
 
-class Times:
-    """Draws event times: mostly forward by steps from nothing to days, at times late, often equal.
+# How fast time passes: within windows of seconds, of hours, or from days to days.
+PACES: Final = (
+    (0, 0, 1, 999, 1_000, 5_000),
+    (0, 1_000, 60_000, 90_000, 1_800_000),
+    (0, 0, 1, 999, 1_000, 5_000, 60_000, 90_000, 1_800_000, 3_600_000, 20 * 3_600_000, 3 * 86_400_000),
+)
 
-    distinct: no two are equal.
+
+class Times:
+    """Draws event times: mostly forward by steps of one pace, at times late, often equal.
+
+    distinct: no two are equal. late: how often one is late, by up to some steps of the pace.
     """
 
     def __init__(self, random: Random, *, distinct: bool = False, late: float = 0.25) -> None:
@@ -339,29 +347,16 @@ class Times:
         self.distinct = distinct
         self.late = late
         self.now_ms = START_MS
+        self.steps = random.choice(PACES)
         self.used: set[int] = set()
 
     def draw(self) -> int:
         """Return the next time in ms."""
         random = self.random
-        steps = (
-            0,
-            0,
-            1,
-            999,
-            1_000,
-            5_000,
-            60_000,
-            90_000,
-            1_800_000,
-            3_600_000,
-            20 * 3_600_000,
-            3 * 86_400_000,
-        )
-        self.now_ms += random.choice(steps)
+        self.now_ms += random.choice(self.steps)
         time_ms = self.now_ms
         if random.random() < self.late:
-            time_ms -= random.choice((1, 1_000, 59_999, 3_600_000, 86_400_000, 5 * 86_400_000))
+            time_ms -= random.choice(self.steps[2:]) * random.choice((1, 1, 2, 5))
         while self.distinct and time_ms in self.used:
             time_ms += 1
         self.used.add(time_ms)
@@ -415,6 +410,8 @@ def scalar(random: Random, *, junk: float = 0.08) -> object:
     """Draw a column's value; now and then one that can hardly be used."""
     if random.random() < junk:
         return random.choice(JUNK)
+    if random.random() < 0.6:
+        return random.choice(("x", "y", 1))
     return random.choice(WORDS) if random.random() < 0.6 else random.choice(NUMBERS)
 
 

@@ -39,13 +39,21 @@ def visible(row: list[Any], low: int = -1, column: int = ITEM) -> list[Any]:
 @pytest.mark.parametrize(
     ("name", "actions", "expected"),
     [
-        ("time order, whatever the arrival", [("add", 2, "b"), ("add", 1, "a"), ("add", 3, "c")], ["a", "b", "c"]),
+        (
+            "time order, whatever the arrival",
+            [("add", 2, "b"), ("add", 1, "a"), ("add", 3, "c")],
+            ["a", "b", "c"],
+        ),
         ("equal times in order of arrival", [("add", 1, "a"), ("add", 1, "b")], ["a", "b"]),
         ("capacity keeps the newest", [("add", t, str(t)) for t in (1, 2, 3, 4)], ["2", "3", "4"]),
         ("an array is one item an element", [("add", 1, ["a", "b"])], ["a", "b"]),
         ("an array beyond capacity", [("add", 1, ["a", "b", "c", "d"])], ["b", "c", "d"]),
         ("an empty array adds nothing", [("add", 1, [])], []),
-        ("a delete hides equal and earlier times", [("add", 1, "a"), ("add", 3, "a"), ("delete", 1, "a")], ["a"]),
+        (
+            "a delete hides equal and earlier times",
+            [("add", 1, "a"), ("add", 3, "a"), ("delete", 1, "a")],
+            ["a"],
+        ),
         ("a delete reaches what comes later", [("delete", 2, "a"), ("add", 1, "a"), ("add", 2, "b")], ["b"]),
         ("a delete of an array", [("add", 1, "a"), ("add", 1, "b"), ("delete", 1, ["a", "b"])], []),
         ("1 and 1.0 are one value", [("add", 1, 1), ("delete", 1, 1.0)], []),
@@ -68,7 +76,11 @@ def test_what_a_list_shows(name: str, actions: list[tuple[Any, ...]], expected: 
     [
         ("the newest of a value stays", [("add", 1, "a"), ("add", 2, "b"), ("add", 3, "a")], ["b", "a"]),
         ("a late one is dropped", [("add", 3, "a"), ("add", 1, "a")], ["a"]),
-        ("at one time the later arrival stays", [("add", 1, "a"), ("add", 1, "b"), ("add", 1, "a")], ["b", "a"]),
+        (
+            "at one time the later arrival stays",
+            [("add", 1, "a"), ("add", 1, "b"), ("add", 1, "a")],
+            ["b", "a"],
+        ),
         ("a newer one is not hidden", [("add", 1, "a"), ("delete", 1, "a"), ("add", 2, "a")], ["a"]),
     ],
 )
@@ -105,7 +117,7 @@ def test_aggregations() -> None:
     }
     for name, expected in table.items():
         aggregate = items.AGGREGATIONS[name]
-        assert expected == (aggregate(row, 0, ITEM, -1), aggregate(row, 0, field, -1)), name
+        assert expected == (aggregate(visible(row)), aggregate(visible(row, column=field))), name
 
 
 def test_distinct_keeps_the_order_of_first_occurrence_for_any_values() -> None:
@@ -114,7 +126,7 @@ def test_distinct_keeps_the_order_of_first_occurrence_for_any_values() -> None:
     for value in (2, "2", True, 2.0, [1], 1, False):
         items.add(row, big, 1, "x", (value,), 1)
     expected = [2, "2", True, [1], 1, False]
-    found = items.distinct(row, 0, ITEM + 1, -1)
+    found = items.distinct(visible(row, column=ITEM + 1))
     assert expected == found
     assert list(map(type, expected)) == list(map(type, found))
 
@@ -133,7 +145,9 @@ ACTIONS = st.lists(
 @given(ACTIONS, st.randoms(use_true_random=False), st.booleans())
 def test_arrival_and_merging_commute(actions: list[tuple[Any, ...]], random: Any, is_unique: bool) -> None:
     """Times differ and at most three deletes are made: any order, on any two profiles, is one list."""
-    actions = [a for n, a in enumerate(actions) if a[0] != "delete" or sum(b[0] == "delete" for b in actions[:n]) < 3]
+    actions = [
+        a for n, a in enumerate(actions) if a[0] != "delete" or sum(b[0] == "delete" for b in actions[:n]) < 3
+    ]
     shape = UNIQUE if is_unique else SHAPE
     straight = apply(sorted(actions, key=lambda action: action[1]), shape)
     shuffled = random.sample(actions, len(actions))

@@ -133,3 +133,13 @@ def test_a_terminal_of_another_encoding(config: Path, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert rb"Gr\xfc\xdfe" in done.stdout
     assert done.stderr == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("command", ["check", "source"])
+def test_a_full_disk_is_exit_2(config: Path, command: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*REACTOR, command, str(config)], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (2, b"error: can't be written: No space left on device\n")

@@ -45,8 +45,8 @@ Keys
 Key events
   view  web.views
 Attributes
-  views  counter  {sizes["views"]:,} B  count over 7d
-  name   single   {sizes["name"]:,} B  string         1/1 sensitive
+  views  counter  {sizes["views"]:,} B  count over 7d by 1h
+  name   single   {sizes["name"]:,} B  string               1/1 sensitive
 Sections of home
   Hello  on view  public
   You    on view  redacted for the public: 1/2 sensitive (name)
@@ -236,10 +236,21 @@ def test_one_profile_that_holds_most_identifiers(run: Run, config: Path, tmp_pat
     assert warnings(run, config, events_file(tmp_path, alone * 4)) == []
 
 
+def test_times_that_cannot_be_read(run: Run, config: Path, tmp_path: Path) -> None:
+    """One event whose time can be read is enough; milliseconds are no seconds."""
+    row = {"id": "a", "email": "b", "name": "c"}
+    wrong = [{**row, "time": "01/02/2011"}, {**row, "time": 1_300_000_000_000}, row]
+    assert warnings(run, config, events_file(tmp_path, wrong)) == [
+        'tables["web.views"].time: no event of web.views has a time in "time": '
+        "expected epoch seconds or ISO 8601 text"
+    ]
+    assert warnings(run, config, events_file(tmp_path, [*wrong, {**row, "time": "2011-02-01"}])) == []
+
+
 def test_rows_that_are_no_events(run: Run, config: Path, tmp_path: Path) -> None:
     events = events_file(tmp_path, [{"id": "a", "email": "b", "name": "c", "time": 1}])
     events.write_text(events.read_text() + "[]\n" * 7)
-    assert warnings(run, config, events) == [f"tables: {events}: 7 rows are no events: 1, 2, 3, 4, 5, …"]
+    assert warnings(run, config, events) == [f"tables: {events}: not an event in 7 rows: 1, 2, 3, 4, 5, …"]
 
 
 def test_tables_of_event_files(run: Run, config: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from commandline import Run
@@ -15,7 +16,7 @@ def test_writes_the_example_and_says_what_to_run(run: Run, tmp_path: Path) -> No
     assert (done.code, done.err) == (0, "")
     assert sorted(path.name for path in folder.iterdir()) == FILES
     assert done.out.startswith(
-        f"Wrote reactor.yaml, events.jsonl, loyalty.csv, shop.test.yaml to {folder}.\n"
+        f"Wrote reactor.yaml, events.jsonl, loyalty.csv, shop.test.yaml to {folder}. Next:\n"
     )
     for command in ("check", "test", "simulate"):
         assert f"reactor {command} {folder}" in done.out
@@ -23,13 +24,14 @@ def test_writes_the_example_and_says_what_to_run(run: Run, tmp_path: Path) -> No
 
 def test_what_it_says_to_run_does_run(run: Run, tmp_path: Path) -> None:
     """The example is a config without problems or warnings, with tests that pass and offers to show."""
-    lines = run("init", tmp_path).out.splitlines()
-    commands = [line.split("  ")[1].split()[1:] for line in lines if line.startswith("  reactor ")]
+    folder = tmp_path / "my shop"
+    lines = run("init", folder).out.splitlines()
+    commands = [shlex.split(line.partition(" reactor ")[2]) for line in lines if " reactor " in line]
     assert [command[0] for command in commands] == ["check", "test", "simulate"]
     for command in commands:
         done = run(*command)
         assert (done.code, done.err) == (0, ""), command
-    assert run("check", tmp_path / "reactor.yaml", "--strict").code == 0
+    assert run("check", folder / "reactor.yaml", "--strict").code == 0
 
 
 def test_never_overwrites(run: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from pathlib import Path
@@ -113,3 +114,20 @@ def test_a_table_is_needed_where_there_are_several(run: Run, config: Path) -> No
     assert done.err == "error: --table is needed: the config names web.views, web.orders\n"
     line = b'{"id": "a", "time": 1}\n'
     assert answers(run("process", config, "--table", "web.orders", stdin=line)) == [{"offers": {}}]
+
+
+def test_a_table_the_config_does_not_name_is_warned_of(run: Run, config: Path) -> None:
+    done = run("process", config, "--table", "web.view", stdin=b'{"id": "a", "time": 1}\n')
+    assert (done.code, done.out) == (0, '{"offers":{}}\n')
+    assert done.err == 'warning: the config has no table "web.view" (did you mean "web.views"?)\n'
+
+
+def test_compressed_lines_and_other_files(run: Run, config: Path, tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"id": "a", "time": 1}\n'))
+    assert answers(run("process", config, path)) == [{"offers": {}}]
+    path = tmp_path / "events.csv"
+    path.write_text("id,time\na,1\n")
+    done = run("process", config, path)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"error: {path}: expected JSON lines; `reactor simulate` reads files of this kind\n"

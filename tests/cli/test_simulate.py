@@ -361,3 +361,30 @@ def _cpu_seconds(pid: int) -> float:
         pytest.skip("needs /proc to see that the replay has begun")
     fields = path.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_progress_is_for_a_terminal_only(config: Path, events: Path) -> None:
+    """On stderr, while stdout carries data; where stderr is no terminal, nothing (see the tests above)."""
+    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "reactor.cli", "simulate", str(config), str(events)]
+    environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        while chunk := _read(ours):
+            shown += chunk
+        out = process.stdout.read() if process.stdout else b""
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"Reading" in shown
+    assert b"Reading" not in out
+    assert b"\x1b" not in out
+    assert out.startswith(b"shop: 5 events")
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # how Linux says that the other side is closed
+        return b""

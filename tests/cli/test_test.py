@@ -144,6 +144,17 @@ def test_folders_are_searched(run: Run, write: Write, tmp_path: Path) -> None:
     assert (done.code, done.out.splitlines()[-1]) == (0, "2 files, 2 tests: all passed")
 
 
+def test_hidden_folders_and_virtual_environments_are_left_out(run: Run, write: Write, tmp_path: Path) -> None:
+    """The package itself ships a test file, which would turn up in every project's environment."""
+    write("  t:\n" + FIRST)
+    for folder in (".hidden", "env"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.test.yaml").write_text("not a test file")
+    (tmp_path / "env" / "pyvenv.cfg").write_text("")
+    assert run("test", tmp_path).out.endswith("1 file, 1 test: all passed\n")
+    assert run("test", tmp_path / "env").code == 2  # named, it is searched
+
+
 def test_the_current_folder_is_the_default(
     run: Run,
     write: Write,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from expressions import Expressions, mixed
@@ -115,6 +116,15 @@ def test_what_the_limits_allow_is_parsed_from_deep_in_a_program(text: str) -> No
         return deep(levels - 1) if levels else attempt(text)
 
     deep(400)
+    assert sys.getrecursionlimit() == limit
+
+
+def test_threads_may_compile_at_once() -> None:
+    """The parser moves the interpreter's limit of recursion: would catch one thread taking another's."""
+    limit = sys.getrecursionlimit()
+    text = "(" * MAX_DEPTH + "TRUE" + ")" * MAX_DEPTH
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(attempt, [text] * 40))
     assert sys.getrecursionlimit() == limit
 
 

@@ -63,6 +63,12 @@ def test_a_value_has_one_reason(value: object, reason: str | None) -> None:
     assert Validator([RULE], identifier_bytes=16).reason(0, value) == reason
 
 
+def test_texts_can_be_invalid_without_a_pattern() -> None:
+    rules = Validator([KeyRule("k"), KeyRule("l", invalid=frozenset({"null"}))], 512)
+    assert [rules.reason(k, "null") for k in (0, 1)] == [None, IGNORED]
+    assert [rules.reason(k, "Null") for k in (0, 1)] == [None, None]
+
+
 @pytest.mark.parametrize(
     ("pattern", "value", "valid"),
     [

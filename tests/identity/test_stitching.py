@@ -315,6 +315,17 @@ def test_a_waiting_row_can_merge_profiles() -> None:
     driver.identity.check()
 
 
+def test_a_waiting_row_adds_to_the_profiles_an_event_merges() -> None:
+    driver, elder, younger = two_and_a_bridge()
+    third = driver.event("c7", time=25).profile[RID]
+    driver.identity.expand = waiting(((1, "new@b"), (0, "c7")))
+    stitched = driver.event("c1", "new@b", "u1", time=30)
+    assert stitched.merged == (younger[RID], third)
+    assert stitched.profile[RID] == elder[RID]
+    assert driver.identity.profile_count == 1
+    driver.identity.check()
+
+
 def test_a_waiting_row_can_lead_a_stranger_home() -> None:
     driver, _elder, younger = two_and_a_bridge()
     driver.identity.expand = waiting(((0, "c9"), (2, "u1")))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from side_by_side import Pair, drive
 
+from reactor import ring
 from reactor.testing.strategies import START_MS, Choice, make_config, make_event, make_rows
 
 SEEDS = st.integers(0, 2**32)
@@ -41,6 +42,21 @@ def test_driver_merging(seed: int) -> None:
     config["limits"] = {"window": "90d"}
     pair = Pair(config)
     drive(pair, random, 120, junk=0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_driver_folding(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rings that fold at every chance, instead of when they have grown: sums stay what they are."""
+    monkeypatch.setattr(ring, "FIRST_LIMIT", 1)
+    monkeypatch.setattr(ring, "EMPTY", ((), (0,), 1))
+    random = Random(f"folding {seed}")
+    config: dict[str, Any] = make_config(random)
+    attributes = config["attributes"]
+    for name in [name for name in attributes if name.startswith(("counter", "total"))]:
+        attributes[name]["on"] = {"view": None, "order": None, "refund": "n < 0"}
+        attributes[name].update({"increment": "n"} if "increment" in attributes[name] else {})
+    pair = Pair(config)
+    drive(pair, random, 100, junk=0)
 
 
 class Machine(RuleBasedStateMachine):

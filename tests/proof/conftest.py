@@ -13,8 +13,9 @@ SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 RETAIL = SHARED / "data" / "online-retail" / "online_retail.csv.gz"
 SQL = Path(__file__).with_name("sql")
 
+# The last digits of customers and guests. One is about a tenth of them, each with the whole year:
+# windows open, slide and run out.
 EVERYONE = "0123456789"
-# A tenth of the customers and guests, each with the whole year: windows open, slide and run out.
 SOME = "7"
 
 
