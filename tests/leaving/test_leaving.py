@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -267,6 +269,24 @@ def test_idle_profiles_make_room_at_the_ceiling() -> None:
 # Any history
 
 
+def snapshot_of(engine: Reactor) -> bytes:
+    """Return the bytes of an engine's snapshot."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "state"
+        engine.snapshot(path)
+        return path.read_bytes()
+
+
+def restored(engine: Reactor) -> Reactor:
+    """Return an engine that goes on from another's snapshot."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "state"
+        engine.snapshot(path)
+        fresh = Reactor(engine.config, state=path)
+    fresh.check()
+    return fresh
+
+
 def draw(random: Random, count: int) -> list[Mapping[str, Any]]:
     """Draw events of few people, some of them late, some that join two profiles."""
     time = 0
@@ -285,8 +305,8 @@ def draw(random: Random, count: int) -> list[Mapping[str, Any]]:
 def test_the_ceiling_holds(seed: int, idle: str | None, profiles: int, when_full: str) -> None:
     """Never more profiles than allowed; who is evicted has the oldest newest event, then the least rid.
 
-    And how the schedule stands decides nothing: a second engine, whose profiles are all filed anew
-    now and then, does the same.
+    And how the schedule stands decides nothing (L4): a second engine, whose profiles are all filed anew
+    now and then, or which is saved and restored, does the same.
     """
     random = Random(seed)
     engines = [shop(idle=idle, profiles=profiles, when_full=when_full) for _ in range(2)]
@@ -312,6 +332,9 @@ def test_the_ceiling_holds(seed: int, idle: str | None, profiles: int, when_full
             assert leaving is not None
             for profile in engines[1]._state.identity.profiles():
                 leaving.file(profile)
+        if random.random() < 0.1:
+            engines[1] = restored(engines[1])
+    assert snapshot_of(engines[0]) == snapshot_of(engines[1])
 
 
 def test_known_profiles_are_not_filed_anew() -> None:
