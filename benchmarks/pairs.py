@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -85,13 +86,12 @@ class Process:
 
 
 def measure(sides: Sequence[Side], events: int, rounds: int) -> Rounds:
-    """Run all sides over `events` events of retail-v1, `rounds` times from empty."""
-    workers = [Process(side, events) for side in sides]
-    try:
-        costs = tuple(tuple(_round(workers)) for _ in range(rounds))
-    finally:
-        for worker in workers:
-            worker.__exit__()
+    """Run all sides over `events` events of retail-v1, `rounds` times from empty.
+
+    Every round has processes of its own: where a process happens to lie in memory is worth some
+    percent, and would be the same in all rounds of one process.
+    """
+    costs = tuple(tuple(_round([Process(side, events) for side in sides])) for _ in range(rounds))
     return Rounds(tuple(side.label for side in sides), events, costs)
 
 
@@ -105,13 +105,16 @@ def line(rounds: Rounds, label: str, to: str) -> str:
 
 
 def _round(workers: Sequence[Process]) -> list[int]:
-    *_, chunks = (worker.ask("reset")["chunks"] for worker in workers)
-    costs = [0] * len(workers)
-    order = list(enumerate(workers))
-    for number in range(chunks):
-        order.reverse()
-        for place, worker in order:
-            costs[place] += worker.ask("chunk", number)["cpu_ns"]
+    with ExitStack() as stack:
+        for worker in workers:
+            stack.enter_context(worker)
+        *_, chunks = (worker.ask("reset")["chunks"] for worker in workers)
+        costs = [0] * len(workers)
+        order = list(enumerate(workers))
+        for number in range(chunks):
+            order.reverse()
+            for place, worker in order:
+                costs[place] += worker.ask("chunk", number)["cpu_ns"]
     return costs
 
 

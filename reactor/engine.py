@@ -128,9 +128,9 @@ class Reactor:
         """
         with self._lock:
             handler = self._handlers.get(table)
-            who = _AUDIENCES.get(audience)
-            if handler is None or who is None or not isinstance(event, dict):
-                return self._process(event, table, _audience(audience), now)
+            who = PUBLIC if audience == "public" else _audience(audience)
+            if handler is None or not isinstance(event, dict):
+                return self._process(event, table, who, now)
             try:
                 given = None if now is None and self._clock is None else self._now(now)
                 return handler(event, given, who)

@@ -33,18 +33,23 @@ class Notes(msgspec.Struct, frozen=True):
     """What stitching noted of one event: enough for the log rows, should someone ask for them.
 
     rid, held: the profile's rid just then, and key by key the values it held: it goes on changing.
+        held is None where those are the event's new ones and no others.
     """
 
     identity: Identity
     stitched: Stitched
     rid: int
-    held: tuple[tuple[str, ...] | None, ...]
+    held: tuple[tuple[str, ...] | None, ...] | None
     now_ms: int
     tracking_id: object
 
     def id_changes(self) -> list[Row]:
         """Build the rows about what changed."""
-        then = structs.replace(self.stitched, profile=[self.rid, 0, 0, None, *self.held])
+        held = self.held
+        if held is None:
+            new = dict(self.stitched.new)
+            held = tuple((new[k],) if k in new else None for k in range(self.identity.key_count))
+        then = structs.replace(self.stitched, profile=[self.rid, 0, 0, None, *held])
         return self.identity.id_changes(then, self.now_ms, self.tracking_id)
 
     def validation_failures(self) -> list[Row]:

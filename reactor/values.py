@@ -22,6 +22,7 @@ EXACT: Final = 2**53  # below it every whole double is one int, and is written a
 MAX_ELEMENTS: Final = 1_000
 SHORT: Final = 16  # characters of a text whose number is worth remembering
 
+_TEXTS: Final = {str}
 _NUMBER = re.compile(r"[+-]?(?:\d+(\.\d*)?|(\.\d+))([eE][+-]?\d+)?", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
 
@@ -59,6 +60,10 @@ def usable_scalar(value: object, text_bytes: int) -> Scalar | None:
 def _usable_list(values: list[object] | tuple[object, ...], text_bytes: int) -> list[Scalar] | None:
     if len(values) > MAX_ELEMENTS:
         return None
+    if set(map(type, values)) == _TEXTS:
+        together = "".join(values)  # type: ignore[arg-type]
+        if together.isascii() and len(together) <= text_bytes:
+            return list(values)  # type: ignore[arg-type]
     result = []
     for value in values:
         if is_missing(value):

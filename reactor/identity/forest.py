@@ -121,6 +121,11 @@ class Identity:
         """Yield every profile once, in no particular order."""
         return (profile for rid, profile in self.rids.items() if profile[RID] == rid)
 
+    @property
+    def key_count(self) -> int:
+        """How many keys there are."""
+        return len(self._names)
+
     def valid(self, k: int, value: object) -> str | None:
         """Return why `value` can't be an identifier of the key with index `k`, or None if it can."""
         return self._reason(k, value)

@@ -378,7 +378,9 @@ class State:
         if stitched.new or stitched.merged:
             row = stitched.profile
             assert row is not None
-            held = tuple([seen and tuple(seen) for seen in row[KEYS : self._keys_end]])
+            held = None
+            if not stitched.founded or stitched.joined or stitched.evicted:
+                held = tuple([seen and tuple(seen) for seen in row[KEYS : self._keys_end]])
             return Notes(self.identity, stitched, row[RID], held, now_ms, event.get("td_rt_tracking_id"))
         return self._failed(stitched.failures, now_ms, event)
 

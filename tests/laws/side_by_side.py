@@ -101,7 +101,7 @@ def _event(pair: Pair, random: Random, times: Times, junk: float) -> None:
     time_ms = times.draw()
     options: dict[str, object] = {"audience": random.choice(("public", "private"))}
     if random.random() < 0.2:
-        options["now"] = (time_ms + random.choice((-400_000, -1, 0, 3_600_000))) / 1000
+        options["now"] = (time_ms + random.choice((-300_001, -300_000, -1, 0, 3_600_000))) / 1000
     timed = "now" not in options or random.random() < 0.8
     table, event = make_event(random, time_ms if timed else None, junk=junk, local=True)
     options["table"] = table
