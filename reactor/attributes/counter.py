@@ -7,12 +7,14 @@ Sums are ints in units of 10**-decimals.
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from reactor import ring
 from reactor.attributes.kind import INT_BYTES, WIDE_INT_BYTES, Reads, Row, scaled
 from reactor.source import Source
 from reactor.spec.model import Counter, Limits, Total, Window
+
+Packed: TypeAlias = tuple[list[int], list[int]]
 
 
 def emit_add(source: Source, part: str, at: int, panes: ring.Panes, weight: str) -> None:
@@ -50,102 +52,86 @@ def ring_state(row: Row, at: int, panes: ring.Panes, newest_ms: int) -> object:
     return [starts, [wide(total) for total in sums[1:]]]
 
 
-def pack_ring(row: Row, at: int, panes: ring.Panes, newest_ms: int) -> list[int] | None:
-    """Return the panes as of `newest_ms`, flat: how far each lies from the one before it, and its sum.
-
-    The first counts back from the pane of `newest_ms`. None for no panes.
-    """
+def pack_ring(row: Row, at: int, panes: ring.Panes, newest_ms: int) -> Packed | None:
+    """Return (pane starts, cumulative sums from 0) as of `newest_ms`, or None for no panes."""
     starts, sums = ring.folded(row[at], row[at + 1], panes, newest_ms)
-    flat: list[int] = []
-    last = newest_ms // panes.unit_ms
-    for place, pane in enumerate(starts):
-        flat += (pane - last if flat else last - pane, sums[place + 1] - sums[place])
-        last = pane
-    return flat or None
-
-
-def unpack_ring(row: Row, at: int, panes: ring.Panes, flat: list[Any], newest_ms: int) -> None:
-    """Write the slots from what `pack_ring` returned."""
-    pane = newest_ms // panes.unit_ms - flat[0]
-    starts, sums = [pane], [0, narrow(flat[1])]
-    for place in range(2, len(flat), 2):
-        pane += flat[place]
-        starts.append(pane)
-        sums.append(sums[-1] + narrow(flat[place + 1]))
-    row[at : at + 3] = starts, sums, 2 * len(starts) + ring.FIRST_LIMIT
+    return (starts, sums) if starts else None
 
 
 def widened(state: Any) -> Any:
-    """Return a packed ring or sum with the ints that are too wide for 64 bits as bytes."""
-    if isinstance(state, list):
-        return [widened(each) for each in state]
+    """Return a packed ring or sum whose ints are too wide for 64 bits with bytes in their place.
+
+    A ring then has a third entry, that tells.
+    """
+    if isinstance(state, tuple | list):
+        starts, sums = state
+        packed = [widened(total) for total in sums]
+        return state if packed == list(sums) else (starts, packed, 1)
     if state.__class__ is int and not -(2**63) <= state < 2**63:
         return state.to_bytes((state.bit_length() + 8) // 8, "big", signed=True)
     return state
 
 
-def narrow(number: Any) -> int:
-    """Return a sum as an int again."""
-    return int.from_bytes(number, "big", signed=True) if number.__class__ is bytes else number
+def narrowed(state: Any) -> Any:
+    """Return what `widened` was given."""
+    if isinstance(state, list):
+        return state[0], [narrowed(total) for total in state[1]]
+    return int.from_bytes(state, "big", signed=True) if state.__class__ is bytes else state
 
 
-def emit_pack_ring(source: Source, part: str, at: int, panes: ring.Panes, state: str) -> None:
+def emit_pack_ring(source: Source, part: str, at: int, panes: ring.Panes, state: str, *, grows: bool) -> None:
     """Write `state`, a local that is None, as `pack_ring` has it.
 
-    Written out is what folds panes and drops none. Dropped panes, and sums that came to nothing,
-    go the slow way.
+    grows: whether no pane can have come to nothing. Written out is what drops no pane and joins none:
+    the ring's own lists, or its starts on the coarser grid.
     """
-    unit = panes.unit_ms
-    shortest = min(window.window_ms for window in panes.windows)
-    with source.aside() as slow:
-        function = source.function(pack_ring)
-        source.add(f"{state} = {function}({part}, {at}, {source.constant(panes)}, newest)")
+    function = source.function(pack_ring)
+    slow = f"{state} = {function}({part}, {at}, {source.constant(panes)}, newest)"
     source.add(f"starts = {part}[{at}]")
     with source.block("if starts:"):
-        source.add("pane = starts[0]", f"last = newest // {unit}")
-        with source.block(f"if len(starts) == 1 and pane * {unit} >= newest - {shortest}:"):
-            source.add(f"w = {part}[{at + 1}][1]", f"if w: {state} = [last - pane, w]")
-        # A pane that no window reaches any more; a lower bound does, `pack_ring` looks closer.
-        longest = max(window.window_ms for window in panes.windows)
-        with source.block(f"elif pane * {unit} < newest - {longest}:"):
-            source.add(*slow)
-        with source.block("else:"):
-            _emit_folding(source, f"{part}[{at + 1}]", panes, state)
-            with source.block(f"if 0 in {state}[1::2]:"):
-                source.add(*slow)
+        source.add("pane = starts[0]", f"sums = {part}[{at + 1}]")
+        is_slow = [f"pane < {_lowest(panes)}"]  # no window reaches it any more
+        if not grows:
+            is_slow.append("len(set(sums)) != len(sums)")
+        source.add(f"if {' or '.join(is_slow)}: {slow}")
+        if panes.folds:
+            _emit_folding(source, panes, state, slow)
+        source.add(f"else: {state} = starts, sums")
 
 
-def _emit_folding(source: Source, sums: str, panes: ring.Panes, state: str) -> None:
-    """Write `state` from `starts`, none of which is dropped: as `ring.folded`, without a call."""
-    unit, word = panes.unit_ms, "if"
-    with source.aside() as folding:
-        for number, (_, coarse) in reversed(list(enumerate(panes.folds))):
-            source.add(f"{word} pane < edge{number}: pane -= pane % {coarse}")
-            word = "elif"
-    for number, (windows, coarse) in enumerate(panes.folds):
+def _lowest(panes: ring.Panes) -> str:
+    """Return source of the oldest pane that any window reaches at `newest`: of the longest, as a rule."""
+    windows = panes.windows
+    lows = [
+        f"(newest - {window.window_ms}) // {window.pane_ms} * {window.pane_ms // panes.unit_ms}"
+        for window in windows
+        if not any(other.window_ms - window.window_ms >= window.pane_ms for other in windows)
+    ]
+    return lows[0] if len(lows) == 1 else f"min({', '.join(lows)})"
+
+
+def _emit_folding(source: Source, panes: ring.Panes, state: str, slow: str) -> None:
+    """Write, in a chain of ifs, what to do if the first pane lies on too fine a grid."""
+    edges = []
+    fold = "pane"
+    for windows, coarse in panes.folds:
         # The least low of these windows on the coarse grid is that of the longest.
         longest = max(window.window_ms for window in windows)
-        source.add(f"edge{number} = (newest - {longest}) // {coarse * unit} * {coarse}")
-    source.add(f"sums = {sums}", "before = sums[1]", *folding)
-    source.add(f"{state} = [last - pane, before]", "last = pane")
-    with source.block("if len(starts) > 1:"), source.block("for pane, w in zip(starts[1:], sums[2:]):"):
-        source.add(*folding)
-        if folding:
-            source.add(f"if pane == last: {state}[-1] += w - before")
-            source.add(f"else: {state} += (pane - last, w - before)")
-        else:
-            source.add(f"{state} += (pane - last, w - before)")
-        source.add("last = pane", "before = w")
+        edges.append(f"(newest - {longest}) // {coarse * panes.unit_ms} * {coarse}")
+    for number, (_, coarse) in enumerate(panes.folds):
+        fold = f"pane - pane % {coarse} if pane < edge{number} else {fold}"
+    with source.block(f"elif pane < (edge0 := {edges[0]}):"):
+        source.add(*(f"edge{number} = {edge}" for number, edge in enumerate(edges) if number))
+        source.add(f"starts = [{fold} for pane in starts]")
+        source.add(f"if len(set(starts)) == len(starts): {state} = starts, sums", f"else: {slow}")
 
 
-def emit_unpack_ring(source: Source, part: str, at: int, panes: ring.Panes, state: str) -> None:
-    """Write the slots from `state`."""
-    with source.block(f"if len({state}) == 2 and {state}[1].__class__ is int:"):
-        source.add(f"{part}[{at}] = [newest // {panes.unit_ms} - {state}[0]]")
-        source.add(f"{part}[{at + 1}] = [0, {state}[1]]")
-    with source.block("else:"):
-        function = source.function(unpack_ring)
-        source.add(f"{function}({part}, {at}, {source.constant(panes)}, {state}, newest)")
+def emit_unpack_ring(source: Source, part: str, at: int, state: str) -> None:
+    """Write the slots from `state`, whose lists become the row's."""
+    source.add(f"if len({state}) == 3: {state} = {source.function(narrowed)}({state})")
+    source.add(f"{part}[{at}], {part}[{at + 1}] = {state}")
+    limit = f"2 * len({part}[{at}]) + {ring.FIRST_LIMIT}"
+    source.add(f"if len({part}[{at}]) > {ring.FIRST_LIMIT}: {part}[{at + 2}] = {limit}")
 
 
 def wide(number: int) -> int | str:
@@ -194,11 +180,11 @@ class CounterSlots:
 
     def emit_pack(self, source: Source, part: str, state: str) -> None:
         """Write `state`, a local that is None: see `pack_ring`."""
-        emit_pack_ring(source, part, self.at, self.panes, state)
+        emit_pack_ring(source, part, self.at, self.panes, state, grows=self.attribute.increment is None)
 
     def emit_unpack(self, source: Source, part: str, state: str) -> None:
         """Write the slots from `state`."""
-        emit_unpack_ring(source, part, self.at, self.panes, state)
+        emit_unpack_ring(source, part, self.at, state)
 
     def most_bytes(self, limits: Limits) -> int:
         return ring_bytes(self.panes.windows)
@@ -275,14 +261,15 @@ class TotalSlots:
         if self.panes is None:
             source.add(f"{state} = {part}[{self.at}] or None")
         else:
-            emit_pack_ring(source, part, self.at, self.panes, state)
+            grows = self.attribute.increment is None
+            emit_pack_ring(source, part, self.at, self.panes, state, grows=grows)
 
     def emit_unpack(self, source: Source, part: str, state: str) -> None:
         """Write the slots from `state`."""
         if self.panes is None:
-            source.add(f"{part}[{self.at}] = {source.function(narrow)}({state})")
+            source.add(f"{part}[{self.at}] = {source.function(narrowed)}({state})")
         else:
-            emit_unpack_ring(source, part, self.at, self.panes, state)
+            emit_unpack_ring(source, part, self.at, state)
 
     def most_bytes(self, limits: Limits) -> int:
         if self.panes is None:

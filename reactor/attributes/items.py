@@ -276,49 +276,39 @@ def _merge_memory(survivor: list[Any] | None, absorbed: list[Any] | None) -> lis
 
 
 def pack(row: Row, shape: Shape, newest_ms: int) -> list[Any] | None:
-    """Return what is not expired as of `newest_ms`, flat: the ages, then column by column.
+    """Return what is not expired as of `newest_ms`: the times, then column by column.
 
-    Behind it, if there are any: [bytes that tell who is hidden, age of the clear, [key, age, ...] of
-    the deletes], each None if there is none. None for nothing at all.
+    Behind it, if there are any: [bytes that tell who is hidden, time of the clear, [value, time, ...]
+    of the deletes], each None if there is none. None for nothing at all.
     """
     at, low = shape.at, newest_ms - shape.ttl_ms
     start = bisect_right(row[at], low)
-    flat = [newest_ms - time for time in row[at][start:]]
-    for column in range(at + ITEM, at + ITEM + shape.columns):
-        flat += row[column][start:]
+    packed = [row[at][start:], *(column[start:] for column in row[at + ITEM : at + ITEM + shape.columns])]
+    has_items = bool(packed[0])
     if row[at + MEMORY] is not None:
         cleared, deletes = row[at + MEMORY]
         hidden = row[at + HIDDEN] and row[at + HIDDEN][start:]
         # A clear or delete that is older than the TTL can't reach an item that is not expired.
         kept = sorted([entry for entry in deletes.items() if entry[1] > low], key=lambda entry: entry[1])
         if kept or cleared > low:
-            flat.append(
-                [
-                    bytes(hidden) if hidden and any(hidden) else None,
-                    newest_ms - cleared if cleared > low else None,
-                    [part for key, time in kept for part in (_plain(key), newest_ms - time)] or None,
-                ]
-            )
-    return flat or None
+            flat = [part for key, time in kept for part in (_plain(key), time)]
+            is_hidden = bytes(hidden) if hidden and any(hidden) else None
+            return [*packed, [is_hidden, cleared if cleared > low else None, flat or None]]
+    return packed if has_items else None
 
 
-def unpack(row: Row, shape: Shape, flat: list[Any], newest_ms: int) -> None:
-    """Write the slots from what `pack` returned; `flat` is not changed."""
+def unpack(row: Row, shape: Shape, packed: list[Any]) -> None:
+    """Write the slots from what `pack` returned; its lists become the row's."""
     at = shape.at
-    count, further = divmod(len(flat), shape.columns + 1)
-    if count:
-        row[at] = [newest_ms - age for age in flat[:count]]
-        for column in range(1, shape.columns + 1):
-            row[at + ITEM + column - 1] = flat[column * count : (column + 1) * count]
-    if further:
-        hidden, cleared, deletes = flat[-1]
+    if packed[0]:
+        row[at] = packed[0]
+        row[at + ITEM : at + ITEM + shape.columns] = packed[1 : shape.columns + 1]
+    if len(packed) > shape.columns + 1:
+        hidden, cleared, deletes = packed[-1]
         row[at + HIDDEN] = None if hidden is None else [each == 1 for each in hidden]
         keys = map(value_key, deletes[::2] if deletes else ())
-        times = [newest_ms - age for age in deletes[1::2]] if deletes else []
-        row[at + MEMORY] = [
-            NEVER if cleared is None else newest_ms - cleared,
-            dict(zip(keys, times, strict=True)),
-        ]
+        remembered = dict(zip(keys, deletes[1::2] if deletes else (), strict=True))
+        row[at + MEMORY] = [NEVER if cleared is None else cleared, remembered]
 
 
 def _plain(key: Any) -> Any:

@@ -8,7 +8,7 @@ class whose one instance per declared attribute knows the run's place (`at`) and
     emit_...(reads)                                 a read, as source of an expression
     merge(survivor, absorbed, merged, newest_ms)    the survivor's new slots, into `merged`
     state(row, newest_ms)                           plain canonical data, or None
-    emit_pack(source, part, state)                  that with ages for times, into the local `state`
+    emit_pack(source, part, state)                  the same for a packer, into the local `state`
     emit_unpack(source, part, state)                the slots of a fresh part from that
     most_bytes(limits)                              what `state` can come to, packed
     check(row)                                      asserts what must hold

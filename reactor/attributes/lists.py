@@ -112,35 +112,28 @@ class ListSlots:
         return [list(row[at][start:]), is_any_hidden, clear if clear > low else None, kept, columns]
 
     def emit_pack(self, source: Source, part: str, state: str) -> None:
-        """Write `state`, a local that is None: see `items.pack`. The commonest case is written out."""
-        at, columns = self.at, len(self.columns)
+        """Write `state`, a local that is None: see `items.pack`. What is all alive is written out."""
+        at, columns = self.at, range(self.at + ITEM, self.at + ITEM + len(self.columns))
         low = f"newest - {self.attribute.ttl_ms}"
-        with source.block(f"if {part}[{at + MEMORY}] is None:"):
-            source.add(f"times = {part}[{at}]")
-            with source.block("if times:"):
-                with source.block(f"if times[0] > {low}:"):
-                    one = ", ".join(f"{part}[{at + ITEM + column}][0]" for column in range(columns))
-                    source.add(f"if len(times) == 1: {state} = [newest - times[0], {one}]")
-                    rest = "".join(f" + {part}[{at + ITEM + column}]" for column in range(columns))
-                    source.add(f"else: {state} = [newest - time for time in times]{rest}")
-                with source.block(f"elif times[-1] > {low}:"):
-                    self._emit_slow_pack(source, part, state)
+        function, shape = source.function(items.pack), source.constant(self.shape)
+        slow = f"{state} = {function}({part}, {shape}, newest)"
+        with source.block(f"if {part}[{at + MEMORY}] is not None:"):
+            source.add(slow)
         with source.block("else:"):
-            self._emit_slow_pack(source, part, state)
-
-    def _emit_slow_pack(self, source: Source, part: str, state: str) -> None:
-        source.add(f"{state} = {source.function(items.pack)}({part}, {source.constant(self.shape)}, newest)")
+            source.add(f"times = {part}[{at}]")
+            with source.block(f"if times and times[-1] > {low}:"):
+                lists = "".join(f", {part}[{column}]" for column in columns)
+                source.add(f"if times[0] > {low}: {state} = times{lists}", f"else: {slow}")
 
     def emit_unpack(self, source: Source, part: str, state: str) -> None:
-        """Write the slots from `state`. The commonest cases are written out."""
-        at, columns = self.at, len(self.columns)
-        places = [f"{part}[{at + ITEM + column}]" for column in range(columns)]
-        with source.block(f"if len({state}) == {columns + 1}:"):
-            source.add(f"{part}[{at}] = [newest - {state}[0]]")
-            source.add(*(f"{place} = [{state}[{number}]]" for number, place in enumerate(places, 1)))
+        """Write the slots from `state`, whose lists become the row's."""
+        columns = range(self.at + ITEM, self.at + ITEM + len(self.columns))
+        with source.block(f"if len({state}) == {len(self.columns) + 1}:"):
+            places = "".join(f", {part}[{column}]" for column in columns)
+            source.add(f"{part}[{self.at}]{places} = {state}")
         with source.block("else:"):
             function, shape = source.function(items.unpack), source.constant(self.shape)
-            source.add(f"{function}({part}, {shape}, {state}, newest)")
+            source.add(f"{function}({part}, {shape}, {state})")
 
     def most_bytes(self, limits: Limits) -> int:
         item = scalar_bytes(limits)

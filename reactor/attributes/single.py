@@ -92,14 +92,14 @@ class SingleSlots:
         return None if time == NEVER or (ttl is not None and newest_ms - time >= ttl) else [value, time]
 
     def emit_pack(self, source: Source, part: str, state: str) -> None:
-        """Write `state`, a local that is None: [value, age], if there is a value as of `newest`."""
+        """Write `state`, a local that is None: (value, time), if there is a value as of `newest`."""
         time, ttl = f"{part}[{self.at + 1}]", self.attribute.ttl_ms
         is_there = f"{time} != {NEVER}" if ttl is None else f"newest - {time} < {ttl}"
-        source.add(f"if {is_there}: {state} = [{part}[{self.at}], newest - {time}]")
+        source.add(f"if {is_there}: {state} = {part}[{self.at}], {time}")
 
     def emit_unpack(self, source: Source, part: str, state: str) -> None:
         """Write the slots from `state`."""
-        source.add(f"{part}[{self.at}], age = {state}", f"{part}[{self.at + 1}] = newest - age")
+        source.add(f"{part}[{self.at}], {part}[{self.at + 1}] = {state}")
 
     def most_bytes(self, limits: Limits) -> int:
         return value_bytes(self.attribute.dtype, limits) + 10

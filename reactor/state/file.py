@@ -19,6 +19,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -90,9 +91,7 @@ def _write_blocks(stream: BinaryIO, blocks: Iterable[tuple[bytes, bytes]]) -> in
     begin = MAGIC + _VERSION.pack(VERSION)
     stream.write(begin)
     size, digest = len(begin), _digest(b"", begin)
-    for kind, content in blocks:
-        assert len(content) <= _MOST_BYTES
-        stored = zlib.compress(content, _LEVEL)
+    for kind, content, stored in _compressed(blocks):
         head = _HEAD.pack(kind, len(stored), len(content))
         head += _CRC.pack(zlib.crc32(head))
         digest = _digest(digest, head, stored)
@@ -100,6 +99,20 @@ def _write_blocks(stream: BinaryIO, blocks: Iterable[tuple[bytes, bytes]]) -> in
         stream.write(stored)
         size += _BLOCK_HEAD_BYTES + len(stored)
     return size
+
+
+def _compressed(blocks: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield (kind, content, compressed content): one block is compressed while the next is made."""
+    before: tuple[bytes, bytes, Future[bytes]] | None = None
+    with ThreadPoolExecutor(1, "reactor snapshot") as pool:
+        for kind, content in blocks:
+            assert len(content) <= _MOST_BYTES
+            compressing = pool.submit(zlib.compress, content, _LEVEL)
+            if before is not None:
+                yield before[0], before[1], before[2].result()
+            before = kind, content, compressing
+        if before is not None:
+            yield before[0], before[1], before[2].result()
 
 
 def _digest(before: bytes, *parts: bytes) -> bytes:

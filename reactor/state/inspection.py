@@ -12,7 +12,7 @@ from reactor.errors import SnapshotError
 from reactor.identity import format_rid
 from reactor.state import file
 from reactor.state.meaning import Schema
-from reactor.state.pack import HEAD_ABSORBED, HEAD_KEYS, HEAD_NEWEST, Plain
+from reactor.state.pack import HEAD_ABSORBED, HEAD_CREATED, HEAD_KEYS, HEAD_NEWEST, HEAD_RID, Plain
 from reactor.state.snapshot import COUNTS, HEADER, MISSHAPEN, PROFILES, ROWS, WAITING
 
 MOST_SHOWN: Final = 10  # profiles listed as the largest, and as the most merged
@@ -115,17 +115,17 @@ class _Summing:
                 state_bytes = len(_encode(state))
                 self._attributes[place] += state_bytes
                 size += state_bytes
-        held = [len(entries or ()) // 2 for entries in head[HEAD_KEYS:]]
+        held = [len(seen or ()) for seen in head[HEAD_KEYS:]]
         for k, number in enumerate(held):
             self._identifiers[k] += number
-        merged = len(head[HEAD_ABSORBED] or ()) // 2
+        merged = len(head[HEAD_ABSORBED] or ())
         self._merged += merged
-        rid = int.from_bytes(head[0], "big")
+        rid = int.from_bytes(head[HEAD_RID], "big")
         shown = ProfileSize(format_rid(rid), size, sum(held), merged)
         _keep(self._largest, size, rid, shown)
         if merged:
             _keep(self._most_merged, merged, rid, shown)
-        newest, created = head[HEAD_NEWEST], head[HEAD_NEWEST] - head[HEAD_NEWEST + 1]
+        newest, created = head[HEAD_NEWEST], head[HEAD_CREATED]
         self._created = created if self._created is None else min(self._created, created)
         self._newest = newest if self._newest is None else max(self._newest, newest)
         self._idle = newest if self._idle is None else min(self._idle, newest)

@@ -2,13 +2,15 @@
 
 A packed profile is one MessagePack array of two:
 
-    head  [rid in 16 bytes, newest, age of created, absorbed, key 0, ..., key K-1]
+    head  [rid in 16 bytes, newest, created, absorbed, key 0, ..., key K-1]
     body  [state of attribute 0, ..., state of attribute A-1]
 
-`absorbed` and keys are None, or flat: [rid or value, age, ...], by rid or value. Attributes
-stand in the layout's order, each as its kind packs it, or None. An age is a time in ms before
-the profile's newest event. Everything is as of that event: what had expired by then is left out.
-Sums beyond 64 bits are bytes.
+`absorbed` and keys are None, or maps to times in the order of their rids (in bytes) or values.
+Attributes stand in the layout's order, each as its kind packs it, or None. Everything is as of the
+profile's newest event: what had expired by then is left out. Sums beyond 64 bits are bytes.
+
+Packing mostly names lists that the row has anyway, and unpacking puts those that were decoded into
+a row: what differs between a row and its one canonical form is the exception.
 
 The functions are generated for a layout, as those of the plan are: no kind is asked at run time.
 """
@@ -21,14 +23,14 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from reactor.attributes.counter import CounterSlots, TotalSlots, widened
-from reactor.identity import ABSORBED, CREATED, NEWEST, RID, Profile
+from reactor.identity import KEYS, NEWEST, Profile
 from reactor.plan import Layout
 from reactor.source import Source
 
-Plain: TypeAlias = list[Any]
+Plain: TypeAlias = Any  # a sequence of what MessagePack knows
 
 RID_BYTES: Final = 16
-HEAD_NEWEST, HEAD_ABSORBED, HEAD_KEYS = 1, 3, 4  # places in a head
+HEAD_RID, HEAD_NEWEST, HEAD_CREATED, HEAD_ABSORBED, HEAD_KEYS = range(5)  # places in a head
 _PAIR: Final = b"\x92"  # an array of two, in MessagePack
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -39,8 +41,8 @@ class Packer:
     """Packs and unpacks the profiles of a layout.
 
     head, body: profile → plain data. row: head → a profile without attributes. fill: writes the
-        attributes of a body into such a profile, and returns it. None of them keeps or changes
-        plain data.
+        attributes of a body into such a profile, and returns it. Plain data shares its lists and
+        dicts with the profile: on both ways only one of the two may be used afterwards.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -96,46 +98,32 @@ class Packer:
         return [widened(state) if is_sum else state for state, is_sum in zip(body, self._sums, strict=True)]
 
 
-def flat(seen: dict[Any, int], newest_ms: int) -> Plain:
-    """Return [value, age, ...], by value."""
-    return [part for value in sorted(seen) for part in (value, newest_ms - seen[value])]
+def in_order(seen: dict[str, int]) -> dict[str, int]:
+    """Return the dict in the order of its values' texts."""
+    return {value: seen[value] for value in sorted(seen)}
 
 
-def flat_rids(absorbed: dict[int, int], newest_ms: int) -> Plain:
-    """Return [rid in bytes, age of the merge, ...], by rid."""
-    return [
-        part
-        for rid in sorted(absorbed)
-        for part in (rid.to_bytes(RID_BYTES, "big"), newest_ms - absorbed[rid])
-    ]
+def packed_rids(absorbed: dict[int, int]) -> dict[bytes, int]:
+    """Return the dict in the order of its rids, which are bytes."""
+    return {rid.to_bytes(RID_BYTES, "big"): absorbed[rid] for rid in sorted(absorbed)}
 
 
-def seen_of(entries: Plain, newest_ms: int) -> dict[Any, int]:
-    """Return the dict that `flat` was made of."""
-    return dict(zip(entries[::2], [newest_ms - age for age in entries[1::2]], strict=True))
-
-
-def absorbed_of(entries: Plain, newest_ms: int) -> dict[int, int]:
-    """Return the dict that `flat_rids` was made of."""
-    rids = [int.from_bytes(rid, "big") for rid in entries[::2]]
-    return dict(zip(rids, [newest_ms - age for age in entries[1::2]], strict=True))
+def rids_of(absorbed: dict[bytes, int]) -> dict[int, int]:
+    """Return the dict that `packed_rids` was given."""
+    return {int.from_bytes(rid, "big"): time for rid, time in absorbed.items()}
 
 
 def _write_head(source: Source, layout: Layout) -> None:
     keys = list(layout.key_slot.values())
     with source.block("def head(p):"):
-        source.add(f"newest = p[{NEWEST}]", f"absorbed = p[{ABSORBED}]")
-        source.add(f"if absorbed is not None: absorbed = {source.function(flat_rids)}(absorbed, newest)")
+        locals_ = "".join(f", k{slot}" for slot in keys)
+        source.add(f"rid, created, newest, absorbed{locals_} = p[:{KEYS + len(keys)}]")
+        source.add(f"if absorbed is not None: absorbed = {source.function(packed_rids)}(absorbed)")
         for slot in keys:
-            source.add(f"k{slot} = p[{slot}]")
-            with source.block(f"if k{slot} is not None:"):
-                with source.block(f"if len(k{slot}) == 1:"):
-                    source.add(f"for value in k{slot}: k{slot} = [value, newest - k{slot}[value]]")
-                with source.block("else:"):
-                    source.add(f"k{slot} = {source.function(flat)}(k{slot}, newest)")
-        rid = f"p[{RID}].to_bytes({RID_BYTES}, 'big')"
-        values = "".join(f", k{slot}" for slot in keys)
-        source.add(f"return [{rid}, newest, newest - p[{CREATED}], absorbed{values}]")
+            source.add(
+                f"if k{slot} is not None and len(k{slot}) > 1: k{slot} = {source.function(in_order)}(k{slot})"
+            )
+        source.add(f"return rid.to_bytes({RID_BYTES}, 'big'), newest, created, absorbed{locals_}")
 
 
 def _write_body(source: Source, layout: Layout) -> None:
@@ -149,30 +137,23 @@ def _write_body(source: Source, layout: Layout) -> None:
                 for name, slots in layout.slots.items():
                     if layout.part_of[name] == part:
                         slots.emit_pack(source, "a", states[name])
-        source.add(f"return [{', '.join(states.values())}]")
+        source.add(f"return ({''.join(f'{state}, ' for state in states.values())})")
 
 
 def _write_row(source: Source, layout: Layout) -> None:
-    keys = list(layout.key_slot.values())
     with source.block("def row(head):"):
-        names = "".join(f", k{slot}" for slot in keys)
-        source.add(f"rid, newest, age, absorbed{names} = head")
-        source.add(f"if absorbed is not None: absorbed = {source.function(absorbed_of)}(absorbed, newest)")
-        for slot in keys:
-            with source.block(f"if k{slot} is not None:"):
-                with source.block(f"if len(k{slot}) == 2:"):
-                    source.add(f"k{slot} = {{k{slot}[0]: newest - k{slot}[1]}}")
-                with source.block("else:"):
-                    source.add(f"k{slot} = {source.function(seen_of)}(k{slot}, newest)")
+        names = "".join(f", k{slot}" for slot in layout.key_slot.values())
+        source.add(f"rid, newest, created, absorbed{names} = head")
+        source.add(f"if absorbed is not None: absorbed = {source.function(rids_of)}(absorbed)")
         number = source.function(int.from_bytes)
         parts = ", None" * len(layout.templates)
-        source.add(f"return [{number}(rid, 'big'), newest - age, newest, absorbed{names}{parts}]")
+        source.add(f"return [{number}(rid, 'big'), created, newest, absorbed{names}{parts}]")
 
 
 def _write_fill(source: Source, layout: Layout) -> None:
     states = {name: f"s{number}" for number, name in enumerate(layout.slots)}
     with source.block("def fill(p, states):"):
-        source.add(f"[{', '.join(states.values())}] = states", f"newest = p[{NEWEST}]")
+        source.add(f"[{', '.join(states.values())}] = states")
         for part, template in layout.templates.items():
             mine = {name: slots for name, slots in layout.slots.items() if layout.part_of[name] == part}
             is_untouched = " is ".join([*(states[name] for name in mine), "None"])

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from reactor.attributes.counter import narrow
+from reactor.attributes.counter import narrowed
 from reactor.attributes.imported import BatchRow
 from reactor.identity import NEWEST, Identifier, Identity, Profile
 from reactor.plan import Layout
@@ -21,8 +21,8 @@ from reactor.state.meaning import Form, Schema, WindowForm, former_name
 from reactor.state.pack import HEAD_KEYS, HEAD_NEWEST, Packer, Plain
 from reactor.units import to_datetime
 
-# Packed state and the profile's newest event in, packed state out; None for nothing left.
-Convert: TypeAlias = Callable[[Plain, int], "Plain | None"]
+# Packed state in, packed state out.
+Convert: TypeAlias = Callable[[Plain], Plain]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -100,14 +100,13 @@ class Move:
         """Yield profiles of (head, body) as rows of the new config, but for those that nobody can meet."""
         packer, identity = self._target.packer, self._target.identity
         for head, body in plain:
-            newest_ms = head[HEAD_NEWEST]
-            self._newest_ms = max(self._newest_ms, newest_ms)
+            self._newest_ms = max(self._newest_ms, head[HEAD_NEWEST])
             row = packer.row(self._head(head))
             self._identifiers_evicted += identity.trim(row)
             if not any(row[slot] for slot in self._target.layout.key_slot.values()):
                 self._profiles_dropped += 1
                 continue
-            yield packer.fill(row, self._body(body, newest_ms))
+            yield packer.fill(row, self._body(body))
 
     def seen(self, profiles: Iterable[Profile]) -> Iterator[Profile]:
         """Yield profiles as they are, and note how new they are."""
@@ -116,32 +115,27 @@ class Move:
             yield profile
 
     def _head(self, head: Plain) -> Plain:
-        moved = head[:HEAD_KEYS]
+        moved = [*head[:HEAD_KEYS]]
         for k, was in enumerate(self._keys):
-            entries = None if was is None else head[HEAD_KEYS + was]
-            if entries is not None and self._judged[k]:
-                entries = self._valid(k, entries)
-            moved.append(entries)
+            seen = None if was is None else head[HEAD_KEYS + was]
+            if seen is not None and self._judged[k]:
+                seen = self._valid(k, seen)
+            moved.append(seen)
         gone = set(range(len(self._old.keys))) - set(self._keys)
-        self._identifiers_dropped += sum(len(head[HEAD_KEYS + k] or ()) // 2 for k in gone)
+        self._identifiers_dropped += sum(len(head[HEAD_KEYS + k] or ()) for k in gone)
         return moved
 
-    def _valid(self, k: int, entries: Plain) -> Plain | None:
+    def _valid(self, k: int, seen: dict[str, int]) -> dict[str, int] | None:
         valid = self._target.identity.valid
-        kept = [
-            part
-            for place in range(0, len(entries), 2)
-            if valid(k, entries[place]) is None
-            for part in entries[place : place + 2]
-        ]
-        self._identifiers_dropped += (len(entries) - len(kept)) // 2
+        kept = {value: time for value, time in seen.items() if valid(k, value) is None}
+        self._identifiers_dropped += len(seen) - len(kept)
         return kept or None
 
-    def _body(self, body: Plain, newest_ms: int) -> Plain:
+    def _body(self, body: Plain) -> Plain:
         moved = []
         for was, convert in self._bodies:
             state = None if was is None else body[was]
-            moved.append(state if state is None or convert is None else convert(state, newest_ms))
+            moved.append(state if state is None or convert is None else convert(state))
         return moved
 
     # What is not a profile's
@@ -291,38 +285,27 @@ def _conversion(old: Form, new: Form) -> Convert | None:
     """Return how packed state of one form becomes that of another of the same meaning; None: as it is."""
     if old.kind == "list" and (new.most < old.most or new.columns != old.columns):
         places = [old.columns.index(name) for name in new.columns]
-        return lambda state, _: _list(state, places, new.most)
+        return lambda state: _list(state, places, new.most)
     if old.unit_ms != new.unit_ms:
-        return lambda state, newest_ms: _rescaled(state, newest_ms, old.unit_ms, new.unit_ms)
+        return lambda state: _rescaled(state, old.unit_ms, new.unit_ms)
     return None
 
 
-def _list(flat: Plain, places: list[int], most: int) -> Plain | None:
+def _list(packed: Plain, places: list[int], most: int) -> Plain:
     """Return the newest `most` items with their columns in another order."""
-    count, further = divmod(len(flat), len(places) + 1)
-    start = max(count - most, 0)
-    moved = flat[start:count]
-    for place in places:
-        moved += flat[(place + 1) * count + start : (place + 2) * count]
-    if further:
-        hidden, cleared, deletes = flat[-1]
-        hidden = hidden and hidden[start:]
-        deletes = deletes and deletes[-2 * most :]
-        moved.append([hidden if hidden and any(hidden) else None, cleared, deletes])
-    return moved or None
-
-
-def _rescaled(flat: Plain, newest_ms: int, old_ms: int, new_ms: int) -> Plain:
-    """Return a ring with panes of another width; one nests in the other."""
-    weights: dict[int, int] = {}
-    pane = newest_ms // old_ms - flat[0]
-    for place in range(0, len(flat), 2):
-        pane += flat[place] if place else 0
-        start = pane * old_ms // new_ms
-        weights[start] = weights.get(start, 0) + narrow(flat[place + 1])
-    moved: Plain = []
-    last = newest_ms // new_ms
-    for start, weight in weights.items():
-        moved += (start - last if moved else last - start, weight)
-        last = start
+    times, *columns = packed
+    further = columns[len(places) :]
+    moved = [times[-most:], *(columns[place][-most:] for place in places)]
+    for hidden, cleared, deletes in further:
+        kept = hidden and hidden[-most:]
+        moved.append([kept if kept and any(kept) else None, cleared, deletes and deletes[-2 * most :]])
     return moved
+
+
+def _rescaled(packed: Plain, old_ms: int, new_ms: int) -> Plain:
+    """Return a ring with panes of another width; one nests in the other."""
+    starts, sums = narrowed(list(packed)) if len(packed) == 3 else packed
+    moved: dict[int, int] = {}
+    for place, pane in enumerate(starts):
+        moved[pane * old_ms // new_ms] = sums[place + 1]  # cumulative: the last of a pane stands
+    return list(moved), [0, *moved.values()]
