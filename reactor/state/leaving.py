@@ -63,7 +63,7 @@ class Leaving:
         Cost: some microseconds; for a new profile also a microsecond for each that is filed anew,
         which over time are fewer than the events.
         """
-        met = self._met(identifiers, time_ms)
+        met = self._met(identifiers, time_ms) if identifiers else []
         idle = {profile[RID]: profile for profile in met if self.is_gone(profile, time_ms)}
         if identifiers and len(idle) == len(met):
             self._make_room(idle, time_ms)
@@ -120,8 +120,12 @@ class Leaving:
 
     def _freshen(self) -> None:
         """File the first profiles anew, so that there are not too many to be filed when it matters."""
-        for _, rid in list(self._schedule[:SWEPT]):
-            self.file(self._identity.rids[rid])
+        for _ in range(min(SWEPT, len(self._schedule))):
+            time_ms, rid = self._schedule[0]
+            profile = self._identity.rids[rid]
+            if profile[NEWEST] == time_ms:
+                return
+            self.file(profile)
 
     def _evict(self, profile: Profile, kind: str) -> None:
         self._counts[kind] += 1
