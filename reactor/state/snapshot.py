@@ -92,13 +92,20 @@ def restore(state: State, path: str | os.PathLike[str]) -> ReloadReport | None:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Make objects by the million without a collection every few thousand, which would find nothing."""
+    """Make objects by the million without a collection every few thousand, which would find nothing.
+
+    At the end they are put with the oldest objects at once, without a look at each, unless the
+    embedder has frozen some of its own: those would come loose.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            if gc.get_freeze_count() == 0:
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
