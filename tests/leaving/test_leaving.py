@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor import EventError, Reactor
+from reactor import EventError, Reactor, simulate
 from reactor.identity import NEWEST, RID
 
 DAY = 86_400
@@ -159,6 +159,13 @@ def test_what_an_event_finds_gone_is_not_counted_as_swept() -> None:
         visit(engine, time, c=str(time))
     visit(engine, 100, c="0")
     assert [visits(engine, c=name) for name in "0123"] == [1, None, None, 1]
+
+
+def test_the_table_of_profiles_leaves_out_those_that_are_gone() -> None:
+    """Whether their rows are still there or not."""
+    events = [{"c": "a", "time": 0}, {"c": "b", "time": 7}]
+    run = simulate(shop(idle="10s").config, events, table="web")
+    assert [len(run.profiles(at=at)) for at in (7, 9, 10, 17)] == [2, 2, 1, 0]
 
 
 def test_off_is_off() -> None:
@@ -312,7 +319,8 @@ def test_the_ceiling_holds(seed: int, idle: str | None, profiles: int, when_full
     engines = [shop(idle=idle, profiles=profiles, when_full=when_full) for _ in range(2)]
     for event in draw(random, 40):
         held = {profile[RID]: profile[NEWEST] for profile in engines[0]._state.identity.profiles()}
-        answers = []
+        before = state(engines[0])
+        answers: list[str | None] = []
         for engine in engines:
             try:
                 answers.append(engine.process(event).rid)
@@ -320,6 +328,8 @@ def test_the_ceiling_holds(seed: int, idle: str | None, profiles: int, when_full
                 answers.append(error.path)
             engine.check()
         assert answers[0] == answers[1]
+        if answers[0] == "limits.profiles":
+            assert state(engines[0]) == before
         assert state(engines[0]) == state(engines[1])
         assert engines[0].stats()["profiles"] <= profiles
         left = held.keys() - {profile[RID] for profile in engines[0]._state.identity.profiles()}
