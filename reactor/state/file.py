@@ -213,19 +213,23 @@ class _Reader:
         return SnapshotError(f"{self._name}: expected a whole snapshot, got {got}, at byte {offset}")
 
 
-def records(kind: bytes, packed: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Gather MessagePack values into blocks, each an array of some of them."""
+def records(kind: bytes, packed: Iterable[tuple[int, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Gather MessagePack values into blocks, each an array of some of them.
+
+    packed: (how many values, the values one behind the other); together in one block.
+    """
     gathered: list[bytes] = []
-    size = 0
-    for each in packed:
-        gathered.append(each)
-        size += len(each)
+    count = size = 0
+    for number, values in packed:
+        gathered.append(values)
+        count += number
+        size += len(values)
         if size >= BLOCK_BYTES:
-            yield kind, _array(gathered)
-            gathered, size = [], 0
+            yield kind, _array(count, gathered)
+            gathered, count, size = [], 0, 0
     if gathered:
-        yield kind, _array(gathered)
+        yield kind, _array(count, gathered)
 
 
-def _array(values: list[bytes]) -> bytes:
-    return b"\xdd" + len(values).to_bytes(4, "big") + b"".join(values)
+def _array(count: int, values: list[bytes]) -> bytes:
+    return b"\xdd" + count.to_bytes(4, "big") + b"".join(values)

@@ -17,7 +17,7 @@ The functions are generated for a layout, as those of the plan are: no kind is a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -48,23 +48,36 @@ class Packer:
     def __init__(self, layout: Layout) -> None:
         self._sums = [isinstance(slots, CounterSlots | TotalSlots) for slots in layout.slots.values()]
         source = Source()
-        for write in _write_head, _write_body, _write_row, _write_fill:
+        for write in _write_packing, _write_row, _write_fill:
             write(source, layout)
             source.add("", "")
         space = source.load()
         self.head: Callable[[Profile], Plain] = space["head"]
         self.body: Callable[[Profile], Plain] = space["body"]
+        self._plain: Callable[[Profile], Plain] = space["plain"]
         self.row: Callable[[Plain], Profile] = space["row"]
         self.fill: Callable[[Profile, Plain], Profile] = space["fill"]
 
     def pack(self, profile: Profile) -> bytes:
         """Return the profile as bytes, as of its newest event. Cost: microseconds."""
-        head, body = self.head(profile), self.body(profile)
+        plain = self._plain(profile)
         try:
-            return _encode((head, body))
+            return _encode(plain)
         except OverflowError:
             pass
+        head, body = plain
         return _encode((head, self._widened(body)))
+
+    def pack_some(self, profiles: Sequence[Profile]) -> bytes:
+        """Return profiles, packed, one behind the other; cheaper than one by one."""
+        plain = self._plain
+        try:
+            data = _encode([plain(profile) for profile in profiles])
+        except OverflowError:
+            pass
+        else:
+            return data[_array_head_bytes(len(profiles)) :]
+        return b"".join(map(self.pack, profiles))
 
     def unpack(self, data: bytes) -> Profile:
         """Return a profile that reads as the one that was packed, at any time from its newest event on.
@@ -98,6 +111,11 @@ class Packer:
         return [widened(state) if is_sum else state for state, is_sum in zip(body, self._sums, strict=True)]
 
 
+def _array_head_bytes(count: int) -> int:
+    """Return how many bytes MessagePack writes before the elements of an array."""
+    return 1 if count < 16 else 3 if count < 1 << 16 else 5
+
+
 def in_order(seen: dict[str, int]) -> dict[str, int]:
     """Return the dict in the order of its values' texts."""
     return {value: seen[value] for value in sorted(seen)}
@@ -113,31 +131,44 @@ def rids_of(absorbed: dict[bytes, int]) -> dict[int, int]:
     return {int.from_bytes(rid, "big"): time for rid, time in absorbed.items()}
 
 
-def _write_head(source: Source, layout: Layout) -> None:
+def _write_packing(source: Source, layout: Layout) -> None:
+    """Write `head`, `body`, and `plain`, which is both in one call."""
+    with source.aside() as head_lines:
+        head = _write_head(source, layout)
+    with source.aside() as body_lines:
+        body = _write_body(source, layout)
+    functions = {"head": (head_lines, head), "body": (body_lines, body)}
+    functions["plain"] = ([*head_lines, *body_lines], f"({head}), ({body})")
+    for name, (lines, result) in functions.items():
+        with source.block(f"def {name}(p):"):
+            source.add(*lines, f"return {result}")
+        source.add("", "")
+
+
+def _write_head(source: Source, layout: Layout) -> str:
+    """Write the locals that a head is made of; return source of the head."""
     keys = list(layout.key_slot.values())
-    with source.block("def head(p):"):
-        locals_ = "".join(f", k{slot}" for slot in keys)
-        source.add(f"rid, created, newest, absorbed{locals_} = p[:{KEYS + len(keys)}]")
-        source.add(f"if absorbed is not None: absorbed = {source.function(packed_rids)}(absorbed)")
-        for slot in keys:
-            source.add(
-                f"if k{slot} is not None and len(k{slot}) > 1: k{slot} = {source.function(in_order)}(k{slot})"
-            )
-        source.add(f"return rid.to_bytes({RID_BYTES}, 'big'), newest, created, absorbed{locals_}")
+    names = "".join(f", k{slot}" for slot in keys)
+    source.add(f"rid, created, newest, absorbed{names} = p[:{KEYS + len(keys)}]")
+    source.add(f"if absorbed is not None: absorbed = {source.function(packed_rids)}(absorbed)")
+    function = source.function(in_order)
+    for slot in keys:
+        source.add(f"if k{slot} is not None and len(k{slot}) > 1: k{slot} = {function}(k{slot})")
+    return f"rid.to_bytes({RID_BYTES}, 'big'), newest, created, absorbed{names}"
 
 
-def _write_body(source: Source, layout: Layout) -> None:
+def _write_body(source: Source, layout: Layout) -> str:
+    """Write the locals that hold the states; return source of the body."""
     states = {name: f"s{number}" for number, name in enumerate(layout.slots)}
-    with source.block("def body(p):"):
-        if states:
-            source.add(f"newest = p[{NEWEST}]", f"{' = '.join(states.values())} = None")
-        for part in layout.templates:
-            source.add(f"a = p[{part}]")
-            with source.block("if a is not None:"):
-                for name, slots in layout.slots.items():
-                    if layout.part_of[name] == part:
-                        slots.emit_pack(source, "a", states[name])
-        source.add(f"return ({''.join(f'{state}, ' for state in states.values())})")
+    if states:
+        source.add(f"newest = p[{NEWEST}]", f"{' = '.join(states.values())} = None")
+    for part in layout.templates:
+        source.add(f"a = p[{part}]")
+        with source.block("if a is not None:"):
+            for name, slots in layout.slots.items():
+                if layout.part_of[name] == part:
+                    slots.emit_pack(source, "a", states[name])
+    return "".join(f"{state}, " for state in states.values()) or "()"
 
 
 def _write_row(source: Source, layout: Layout) -> None:

@@ -34,6 +34,7 @@ ROWS: Final = b"B"
 WAITING: Final = b"W"
 PROFILES: Final = b"P"
 COUNTS: Final = b"C"
+_AT_ONCE: Final = 32  # profiles packed in one go: enough to be fast, few enough to take no room
 _ORDER: Final = HEADER + ROWS + WAITING + PROFILES + COUNTS + file.END
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -53,18 +54,25 @@ MISSHAPEN: Final = (
 
 def write(state: State, path: str | os.PathLike[str]) -> int:
     """Write a state to a file, in one step; return the file's size. Raises SnapshotError."""
-    return file.write(path, blocks(state))
+    with collector_paused():
+        return file.write(path, blocks(state))
 
 
 def blocks(state: State) -> Iterator[tuple[bytes, bytes]]:
     """Yield the blocks of a state: the same for the same state, however it came about."""
     profiles = sorted(state.identity.profiles(), key=itemgetter(RID))
     yield HEADER, _encode(schema_of(state.layout))
-    yield from records(ROWS, map(_encode, _rows(state)))
-    yield from records(WAITING, map(_encode, state.waiting.state()))
-    yield from records(PROFILES, map(state.packer.pack, profiles))
+    yield from records(ROWS, ((1, _encode(row)) for row in _rows(state)))
+    yield from records(WAITING, ((1, _encode(entry)) for entry in state.waiting.state()))
+    yield from records(PROFILES, _packed(state, profiles))
     yield COUNTS, _encode(state.tally())
     yield file.END, _encode(_totals(state))
+
+
+def _packed(state: State, profiles: list[Profile]) -> Iterator[tuple[int, bytes]]:
+    for place in range(0, len(profiles), _AT_ONCE):
+        some = profiles[place : place + _AT_ONCE]
+        yield len(some), state.packer.pack_some(some)
 
 
 def _rows(state: State) -> Iterator[list[Any]]:

@@ -18,7 +18,6 @@ from typing import Any
 import msgspec
 
 from reactor import Reactor, ReactorError
-from reactor.plan.size import packed
 
 MARK = "ZQXJ"
 
@@ -130,9 +129,7 @@ def spoil(random: Random, event: object) -> bytes | str:
 def state_of(engine: Reactor) -> bytes:
     """Return everything a refusal must leave alone."""
     state = engine._state
-    profiles = sorted(
-        (packed(state.layout, profile) for profile in state.identity.profiles()), key=lambda each: each[0]
-    )
+    profiles = sorted(map(state.packer.pack, state.identity.profiles()))
     stats = {name: value for name, value in engine.stats().items() if name != "refused"}
     return msgspec.msgpack.encode([profiles, stats], enc_hook=str)
 

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 from crash import crash
-from fuzz import fuzz
+from damage import damage
 from shop import ROWS, config, events, filled
 
 from reactor import Reactor, SnapshotError
@@ -25,8 +25,8 @@ def test_a_crash_leaves_the_old_or_the_new() -> None:
 
 
 def test_damage_is_refused(tmp_path: Path) -> None:
-    """Flipped, cut, moved and repeated bytes; `fuzz.py` does it by the hundred thousand."""
-    assert fuzz(600, Random(3), tmp_path) > 500
+    """Flipped, cut, moved and repeated bytes; `damage.py` does it by the hundred thousand."""
+    assert damage(600, Random(3), tmp_path) > 500
 
 
 def test_every_cut_is_refused(tmp_path: Path) -> None:

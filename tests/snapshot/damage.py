@@ -1,6 +1,6 @@
 """Damages snapshots at random: every one is refused with a SnapshotError, at little cost.
 
-    python tests/snapshot/fuzz.py 100000    # damages; some minutes
+    python tests/snapshot/damage.py 100000    # damages; some minutes
 
 A damage flips bits, cuts, repeats, moves or fills a run of bytes, or writes a length that lies. A
 file that is the whole one again must load; anything else must be refused by a SnapshotError that
@@ -44,7 +44,7 @@ def damaged(random: Random, data: bytes) -> bytes:
     return data[:place] + random.randbytes(length) + data[place + length :]
 
 
-def fuzz(count: int, random: Random, folder: Path) -> int:
+def damage(count: int, random: Random, folder: Path) -> int:
     """Damage a snapshot `count` times; return how many were refused. The others were whole."""
     engine = filled()
     path = folder / "state"
@@ -81,7 +81,7 @@ def empty(state: State) -> None:
 if __name__ == "__main__":
     damages = int(sys.argv[1])
     with tempfile.TemporaryDirectory() as name:
-        number = fuzz(damages, Random(1), Path(name))
+        number = damage(damages, Random(1), Path(name))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert peak < MOST_KB, f"{peak} KB"
     print(f"{damages} damages, {number} refused, the others whole again; {peak // 1000} MB at most")
