@@ -14,7 +14,7 @@ from damage import damage
 from shop import ROWS, config, events, filled
 
 from reactor import Reactor, SnapshotError
-from reactor.state import file
+from reactor.state import file, snapshot
 
 GOLDEN = Path(__file__).with_name("version-1.state")
 
@@ -132,6 +132,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 def test_many_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """State goes on through as many blocks as it takes, and comes back from them."""
     monkeypatch.setattr(file, "BLOCK_BYTES", 40)
+    monkeypatch.setattr(snapshot, "_AT_ONCE", 1)
     engine = filled()
     engine.snapshot(tmp_path / "state")
     kinds = b"".join(each.kind for each in file.read(tmp_path / "state"))
