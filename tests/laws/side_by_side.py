@@ -37,7 +37,7 @@ class Pair:
         self.earlier = plain(got), got
         return expected
 
-    def process(self, event: Mapping[str, Any], **options: object) -> object:
+    def process(self, event: Mapping[str, Any] | bytes, **options: object) -> object:
         """Process an event in both, then compare the whole profile."""
         outcome = self.call("process", event, **options)
         if isinstance(outcome, ReferenceOutcome) and outcome.rid is not None:
@@ -110,12 +110,25 @@ def _event(pair: Pair, random: Random, times: Times, junk: float) -> None:
     if random.random() < 0.1:
         del options["audience"]
         pair.call("ingest", event, **options)
+    elif random.random() < 0.2:
+        pair.process(as_text(event), **options)
     else:
         pair.process(event, **options)
+
+
+def as_text(event: Mapping[str, Any]) -> Any:
+    """Return an event as JSON bytes; as it is where JSON has no form for it."""
+    try:
+        return json.dumps(event, allow_nan=False).encode()
+    except ValueError:
+        return event
 
 
 def _read(pair: Pair, random: Random, times: Times) -> None:
     known = sorted({identifier for held in pair.reference.partition() for identifier in held})
     key, value = random.choice(known) if known and random.random() < 0.9 else ("client", "nobody")
     now = random.choice((None, (times.now_ms + random.choice((-1000, 0, 61_000, 3 * 86_400_000))) / 1000))
-    pair.call(random.choice(("offers", "profile")), {key: value}, now=now)
+    keys = {key: value}
+    if random.random() < 0.3 and known:
+        keys.update([random.choice(known)])
+    pair.call(random.choice(("offers", "profile")), keys, now=now)

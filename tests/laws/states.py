@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
+from hypothesis import settings
 from side_by_side import typed
 
 from reactor import Reactor
 from reactor.identity import RID
 from reactor.testing.strategies import CLIENTS, CUSTOMERS, MAILS, Times, make_event
+
+# For laws whose examples are long: half as many, of whichever profile runs.
+HALF = settings(max_examples=settings.default.max_examples // 2)
 
 Event = tuple[str, dict[str, object]]
 IDENTIFIERS = [
@@ -57,9 +61,3 @@ def draw_events(random: Random, count: int, *, distinct: bool = True, late: floa
     """Draw events; without equal times if they are to be distinct."""
     times = Times(random, distinct=distinct, late=late)
     return [make_event(random, times.draw()) for _ in range(count)]
-
-
-def end_of(events: Iterable[Event]) -> str:
-    """Return a time after every event, and on another pane."""
-    assert all(isinstance(event, Mapping) for _, event in events)
-    return "2024-06-01T00:00:00.123Z"

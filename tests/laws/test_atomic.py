@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from states import counts, draw_events, held, take
+from states import HALF, counts, draw_events, held, take
 
 from reactor import Reactor, ReactorError
 from reactor.testing.strategies import make_config, make_event, make_rows
@@ -64,6 +64,7 @@ def spoil(
     return "process", (event,), {"table": table, "audience": random.choice(("everyone", None, 1))}
 
 
+@HALF
 @given(SEEDS)
 def test_l10_refused_events(seed: int) -> None:
     """A refused event changes no byte of the state and no count but its own.
@@ -101,6 +102,7 @@ def test_l10_refused_rows(rows: object) -> None:
     assert (held(engine), engine.stats()) == before
 
 
+@HALF
 @given(SEEDS)
 def test_l10_refused_reads(seed: int) -> None:
     """A read that is refused changes nothing, not even the count of refused events."""

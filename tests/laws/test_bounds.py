@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from states import draw_events
+from states import HALF, draw_events
 
 from reactor import Reactor
 from reactor.plan.size import profile_bytes
@@ -54,6 +54,7 @@ def stuffed(attribute: dict[str, Any], **limits: Any) -> Reactor:
     )
 
 
+@HALF
 @given(st.sampled_from([1, 3, 100]), st.booleans(), SEEDS)
 def test_l8_a_list_filled_to_the_brim(max_items: int, unique: bool, seed: int) -> None:
     """The longest items with the longest fields, deleted and sent again, late and in time."""

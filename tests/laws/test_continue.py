@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from side_by_side import typed
-from states import IDENTIFIERS, Event, answers, draw_events, end_of
+from states import HALF, IDENTIFIERS, Event, answers, draw_events, end_of
 
 from reactor import Outcome, Reactor
 from reactor.identity import ABSORBED, RID
@@ -58,6 +58,7 @@ def look(random: Random, engine: Reactor, events: list[Event]) -> None:
     engine.stats()
 
 
+@HALF
 @given(SEEDS)
 def test_l4_restored_at_any_point(seed: int) -> None:
     """An engine that is saved, read, restored, told to forget and reloaded on its way, and one that isn't.
@@ -98,6 +99,7 @@ def test_l4_restored_at_any_point(seed: int) -> None:
         assert answers(straight, now, rid=True) == answers(broken, now, rid=True)
 
 
+@HALF
 @given(SEEDS)
 def test_l4_a_restored_engine_is_the_reference(seed: int) -> None:
     """With a snapshot before every fifth event, the engine answers as the model that keeps all events."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from states import Event, answers, draw_events, take
+from states import HALF, Event, answers, draw_events, take
 
 from reactor import Reactor
 from reactor.spec import load_config
@@ -46,6 +46,7 @@ def test_l1_order(seed: int) -> None:
         assert first == second
 
 
+@HALF
 @given(SEEDS)
 def test_l1_ties(seed: int) -> None:
     """Where times are equal, the partition, counters and `created` are the same in any order."""

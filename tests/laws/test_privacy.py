@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from states import HALF
 
 from reactor import Reactor, ReactorError
 from reactor.testing.strategies import Times
@@ -132,6 +133,7 @@ def as_body(event: dict[str, Any]) -> bytes:
     return json.dumps(event).encode()
 
 
+@HALF
 @given(SEEDS)
 def test_l7_public_answers_do_not_depend_on_secrets(seed: int) -> None:
     """Two histories that differ in sensitive values only are answered to the public byte for byte alike.

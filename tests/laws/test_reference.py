@@ -358,6 +358,18 @@ def test_time() -> None:
             engine.process(event, table="t")
 
 
+def test_idle() -> None:
+    """An event `idle` after the newest one finds the profile gone; its other identifiers are free as well."""
+    engine = reference(limits={"idle": "1m"})
+    first = engine.process({"c": "1", "m": "1@", "time": 10}, table="t").rid
+    assert engine.process({"c": "1", "time": 69.999}, table="t").rid == first
+    second = engine.process({"c": "1", "time": 129.999}, table="t").rid
+    assert second != first
+    assert engine.profile({"m": "1@"}) is None
+    assert engine.profile({"c": "1"}, now=189.998) is not None
+    assert engine.profile({"c": "1"}, now=189.999) is None
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.test.yaml")), ids=lambda path: path.name)
 def test_examples(path: Path) -> None:
     """The reference answers the example configs' tests as the vendor's documents do."""

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 from side_by_side import plain
-from states import IDENTIFIERS, Event, answers, counts, draw_events, held, take
+from states import HALF, IDENTIFIERS, Event, answers, counts, draw_events, held, take
 
 from reactor import Reactor
 from reactor.spec import load_config
@@ -28,6 +28,7 @@ def read_around(engine: Reactor, random: Random, event: Event) -> None:
         engine.profile(rid=rid, now="2030-01-01")
 
 
+@HALF
 @given(SEEDS)
 def test_l3_reading_changes_nothing(seed: int) -> None:
     """Reads in between change no byte of the state, no count, and no later outcome.
@@ -52,6 +53,7 @@ def test_l3_reading_changes_nothing(seed: int) -> None:
     assert held(silent) == held(read)
 
 
+@HALF
 @given(SEEDS)
 def test_l3_state_does_not_depend_on_now(seed: int) -> None:
     """Events taken in at any `now` that clamps nothing leave the same state, read alike at the same T.
@@ -73,6 +75,7 @@ def test_l3_state_does_not_depend_on_now(seed: int) -> None:
         assert answers(without, now, rid=True) == answers(with_now, now, rid=True)
 
 
+@HALF
 @given(SEEDS)
 def test_l3_time_does_not_run_backwards(seed: int) -> None:
     """A read before the newest event is a read at it."""
