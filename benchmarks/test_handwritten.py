@@ -159,7 +159,7 @@ def test_merge_is_as_if_joined_from_the_first_event(shop: Shop) -> None:
 
 def test_the_reference_model_agrees() -> None:
     """Event by event, over the beginning of the workload: late events, merges, invalid ids and all."""
-    workload = retail_v1(40_000 if FULL else 2_000)
+    workload = retail_v1(40_000 if FULL else 1_000)
     reference = Reference(Config.parse(workload.config))
     reference.import_batch(workload.batch)
     process = handwritten(workload.batch)
