@@ -260,7 +260,13 @@ class Identity:
         self.profile_count += count
 
     def trim(self, profile: Profile) -> int:
-        """Evict what is too much from a row that is not taken in yet; return how many associations."""
+        """Evict what is too much from a row that is not taken in yet; return how many associations.
+
+        The row's dicts may be another row's too: they are left as they are.
+        """
+        if self._ceiling.count(profile) <= self._ceiling.associations:
+            return 0
+        profile[ABSORBED : self._end] = [seen and dict(seen) for seen in profile[ABSORBED : self._end]]
         return len(self._ceiling.evict(profile))
 
     def check(self) -> None:
