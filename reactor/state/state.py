@@ -91,9 +91,7 @@ class State:
     def _present(self, profiles: list[Profile], time_ms: int | None) -> list[Profile]:
         return profiles if self.leaving is None else self.leaving.present(profiles, time_ms)
 
-    def _met(
-        self, keys: Mapping[str, str] | None, rid: str | None
-    ) -> tuple[list[Profile], list[Identifier]]:
+    def _met(self, keys: Mapping[str, str] | None, rid: str | None) -> tuple[list[Profile], list[Identifier]]:
         """Return the profiles that keys or a rid meet, oldest first, and the keys as identifiers."""
         if (keys is None) == (rid is None):
             raise EventError("keys", "expected either keys or rid")
