@@ -121,14 +121,15 @@ def _replay(arguments: argparse.Namespace, config: Config, inputs: list[Input]) 
     events: Any = [(table, file) for file, table in inputs]
     with progress("Reading"):
         replay = Replay(config, events, chosen, batch=arguments.batch)
-    warn_of(replay.loaded)
     with progress("Replaying") as report:
-        return replay.run(
+        results = replay.run(
             attributes=arguments.attributes is not None,
             profiles=arguments.profiles is not None,
             at=arguments.at,
             progress=report,
         )
+    warn_of(replay.loaded)
+    return results
 
 
 def _options(arguments: argparse.Namespace) -> Options:

@@ -68,6 +68,7 @@ def _replay(arguments: argparse.Namespace, config: Any, events: Any) -> Results:
     chosen = msgspec.structs.replace(chosen, state=arguments.state)
     with progress("Reading"):
         replay = Replay(config, events, chosen, batch=arguments.batch)
-    warn_of(replay.loaded)
     with progress("Replaying") as report:
-        return replay.run(snapshot=arguments.out, progress=report)
+        results = replay.run(snapshot=arguments.out, progress=report)
+    warn_of(replay.loaded)
+    return results

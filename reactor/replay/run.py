@@ -14,6 +14,7 @@ from reactor.payload import Audience
 from reactor.replay.options import Engine, Events, Options, Progress, Results, moment, options
 from reactor.spec import Config, load_config
 from reactor.spec.model import Table
+from reactor.state import ReloadReport
 
 if TYPE_CHECKING:
     import polars as pl
@@ -77,7 +78,7 @@ class Replay:
     """A history, read and sorted, that can be replayed any number of times.
 
     Reading raises as `simulate` does; each pass then starts with a new engine, or one that goes on
-    from the options' snapshot, and gives the same. `loaded` is then what became of that state.
+    from the options' snapshot, and gives the same. `loaded` is what became of that state, after a pass.
     """
 
     def __init__(
@@ -97,9 +98,8 @@ class Replay:
         self.config = _retimed(_loaded(config), self.options.time)
         self._batch = None if batch is None else Batch(batch, self.config, strict=self.options.strict)
         inputs = inputs_of(events, self.config, self.options)
-        first = Reactor(self.config, state=self.options.state)
-        self.loaded = first.loaded
-        self._history = History(inputs, self.options, first.event_time, self.config)
+        self.loaded: ReloadReport | None = None
+        self._history = History(inputs, self.options, Reactor(self.config).event_time, self.config)
 
     def __len__(self) -> int:
         """Count the events that will be processed."""
@@ -126,6 +126,7 @@ class Replay:
         from reactor.replay.summary import summarize
 
         engine = Reactor(self.config, state=self.options.state)
+        self.loaded = engine.loaded
         report = None if self._batch is None else self._batch.load(engine)
         at_ms = moment(at, "at")
         done = LivePass(

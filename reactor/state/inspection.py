@@ -96,6 +96,8 @@ class _Summing:
             self._schema = _decode_schema(content)
             self._identifiers = [0] * len(self._schema.keys)
             self._attributes = [0] * len(self._schema.attributes)
+        elif self._schema is None:
+            raise ValueError("no header")
         elif kind == COUNTS:
             self._counts = _decode(content)
         elif kind == PROFILES:
