@@ -18,7 +18,9 @@ an event costs O(1) amortised and a ring is at most about twice its panes in use
 from __future__ import annotations
 
 from bisect import bisect_left
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import accumulate, islice, pairwise
+from operator import sub
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -176,6 +178,12 @@ def _append(starts: list[int], sums: list[int], pane: int, weight: int) -> None:
         sums.pop()
 
 
+def _weights(row: Row, at: int) -> Iterator[tuple[int, int]]:
+    """Yield (pane, what was added in it)."""
+    sums = row[at + 1]
+    return zip(row[at], map(sub, islice(sums, 1, None), sums), strict=False)
+
+
 def merge(
     older: Row, younger: Row, at: int, panes: Panes, newest_ms: int
 ) -> tuple[list[int], list[int], int]:
@@ -186,15 +194,14 @@ def merge(
     for row, other in ((older, younger), (younger, older)):
         if not other[at]:
             return row[at], row[at + 1], row[at + 2]
-    weights: dict[int, int] = {}
-    for row in (older, younger):
-        sums = row[at + 1]
-        for place, pane in enumerate(row[at]):
-            weights[pane] = weights.get(pane, 0) + sums[place + 1] - sums[place]
+    weights = dict(_weights(older, at))
+    for pane, weight in _weights(younger, at):
+        weights[pane] = weights.get(pane, 0) + weight
     starts = sorted(weights)
-    sums = [0]
-    for pane in starts:
-        sums.append(sums[-1] + weights[pane])
+    sums = list(accumulate(map(weights.__getitem__, starts), initial=0))
+    limit = max(older[at + 2], younger[at + 2])
+    if len(starts) < limit:
+        return starts, sums, limit
     starts, sums = folded(starts, sums, panes, newest_ms)
     return starts, sums, 2 * len(starts) + FIRST_LIMIT
 

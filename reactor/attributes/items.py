@@ -15,7 +15,8 @@ commute. An unused list shares the template's tuples.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -31,9 +32,9 @@ ITEM: Final = 3
 SUM_SCALE: Final = 10**6
 
 _TEXT: Final = frozenset({str})
-_NUMBERS: Final = frozenset({int, float})
 
 _encode = msgspec.json.encode
+_time_of = itemgetter(0)
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -227,6 +228,9 @@ def merge(survivor: Row, absorbed: Row, merged: Row, shape: Shape) -> None:
         end = at + ITEM + shape.columns
         merged[at:end] = (survivor if survivor[at] else absorbed)[at:end]
         return
+    if memory is None:  # nothing is hidden either
+        _merge_plain(survivor, absorbed, merged, shape)
+        return
     rows = [
         (
             row[at][place],
@@ -257,6 +261,22 @@ def merge(survivor: Row, absorbed: Row, merged: Row, shape: Shape) -> None:
     merged[at] = times
     merged[at + HIDDEN] = hidden if any(hidden) else None
     merged[at + ITEM : at + ITEM + shape.columns] = columns
+
+
+def _merge_plain(survivor: Row, absorbed: Row, merged: Row, shape: Shape) -> None:
+    """As `merge`, for lists that both have items and saw no clear and no delete."""
+    slots = [shape.at, *range(shape.at + ITEM, shape.at + ITEM + shape.columns)]
+    rows = [*zip(*[absorbed[slot] for slot in slots], strict=True)]
+    rows += zip(*[survivor[slot] for slot in slots], strict=True)
+    rows.sort(key=_time_of)  # stable: the survivor's stay behind
+    if shape.unique:
+        newest: dict[Any, tuple[Any, ...]] = {}
+        for row in reversed(rows):
+            value = row[1]
+            newest.setdefault(value if value.__class__ is str else value_key(value), row)
+        rows = list(newest.values())[::-1]
+    for slot, column in zip(slots, zip(*rows[-shape.max_items :], strict=True), strict=True):
+        merged[slot] = list(column)
 
 
 def _is_hidden(row: Row, at: int, place: int) -> bool:
@@ -352,19 +372,25 @@ def total(values: Sequence[Any]) -> float:
 
 def minimum(values: Sequence[Any]) -> Any:
     """Return the least of the numbers and numeric texts, or None."""
-    return min(_numbers(values), default=None)
+    return _extreme(min, values)
 
 
 def maximum(values: Sequence[Any]) -> Any:
     """Return the greatest of the numbers and numeric texts, or None."""
-    return max(_numbers(values), default=None)
+    return _extreme(max, values)
 
 
-def _numbers(values: Sequence[Any]) -> Sequence[Any]:
-    if set(map(type, values)) <= _NUMBERS:
-        return values
+def _extreme(choose: Callable[..., Any], values: Sequence[Any]) -> Any:
+    # If the values compare and the choice is a number, the others are numbers or booleans, which
+    # don't count: so it is the choice among the numbers. Anything else goes the long way.
+    try:
+        chosen = choose(values, default=None)
+    except TypeError:
+        chosen = None
+    if chosen.__class__ is float or chosen.__class__ is int:
+        return chosen
     numbers = (as_number(value) for value in values)
-    return [canonical(number) for number in numbers if number is not None]
+    return choose((canonical(number) for number in numbers if number is not None), default=None)
 
 
 def distinct(values: Sequence[Any]) -> list[Any]:

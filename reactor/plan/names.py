@@ -277,7 +277,11 @@ class Scribe:
 
     def _once(self, key: tuple[str, bool], text: str) -> str:
         """Return source that reads the local of `key`, and fills it by `text` where it has not been."""
+        is_first = key not in self._memo
         local = self._local(key)
+        if is_first:
+            # What is written first runs first, or is run again later to the same effect.
+            return f"({local} := {text})"
         return f"({local} if {local} is not {self.constant(UNSET)} else ({local} := {text}))"
 
     def batch(self, *, before: bool = False) -> str:
