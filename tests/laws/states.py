@@ -12,7 +12,7 @@ from side_by_side import typed
 
 from reactor import Reactor
 from reactor.plan.size import packed
-from reactor.testing.strategies import CLIENTS, CUSTOMERS, MAILS, Times, make_event
+from reactor.testing.histories import CLIENTS, CUSTOMERS, MAILS, Times, make_event
 
 # For laws whose examples are long: half as many, of whichever profile runs.
 HALF = settings(max_examples=settings.default.max_examples // 2)
