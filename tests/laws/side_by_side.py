@@ -9,8 +9,8 @@ from typing import Any
 
 from reactor import EventError, Outcome, Reactor
 from reactor.spec import Config, load_config
+from reactor.testing.histories import Times, make_event, make_rows
 from reactor.testing.reference import Reference, ReferenceOutcome
-from reactor.testing.strategies import Times, make_event, make_rows
 
 
 class Pair:

@@ -11,7 +11,7 @@ from side_by_side import typed
 
 from reactor import Reactor
 from reactor.identity import RID
-from reactor.testing.strategies import CLIENTS, CUSTOMERS, MAILS, Times, make_event
+from reactor.testing.histories import CLIENTS, CUSTOMERS, MAILS, Times, make_event
 
 # For laws whose examples are long: half as many, of whichever profile runs.
 HALF = settings(max_examples=settings.default.max_examples // 2)

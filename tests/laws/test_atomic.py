@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from states import HALF, counts, draw_events, held, take
 
 from reactor import Reactor, ReactorError
-from reactor.testing.strategies import make_config, make_event, make_rows
+from reactor.testing.histories import make_event, make_rows
+from reactor.testing.strategies import make_config
 
 SEEDS = st.integers(0, 2**32)
 BAD_TIMES: tuple[object, ...] = (

@@ -11,7 +11,8 @@ from states import HALF, draw_events
 
 from reactor import Reactor
 from reactor.plan.size import profile_bytes
-from reactor.testing.strategies import START_MS, make_config, make_rows
+from reactor.testing.histories import START_MS, make_rows
+from reactor.testing.strategies import make_config
 
 SEEDS = st.integers(0, 2**32)
 KEY_EVENTS = {"see": "t", "drop": {"table": "t", "where": "kind = 'drop'"}}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from side_by_side import Pair
 
 from reactor.criteria import CriteriaError, Scope, compile_expression
-from reactor.testing.strategies import JUNK, NUMBERS, WORDS
+from reactor.testing.histories import JUNK, NUMBERS, WORDS
 
 SEEDS = st.integers(0, 2**32)
 COLUMNS = ("a", "b", "tags", "flag", "seen", "obj.x", '"odd name"', "obj.y.z")

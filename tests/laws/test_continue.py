@@ -16,8 +16,9 @@ from states import HALF, IDENTIFIERS, Event, answers, draw_events
 from reactor import Outcome, Reactor
 from reactor.identity import ABSORBED, RID
 from reactor.spec import Config, load_config
+from reactor.testing.histories import make_rows
 from reactor.testing.reference import Reference
-from reactor.testing.strategies import Choice, make_config, make_rows
+from reactor.testing.strategies import Choice, make_config
 
 SEEDS = st.integers(0, 2**32)
 END = "2024-06-01T00:00:00.123Z"  # after every event, and on another pane

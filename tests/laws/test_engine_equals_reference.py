@@ -16,7 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from side_by_side import Pair, drive
 
 from reactor import ring
-from reactor.testing.strategies import START_MS, Choice, make_config, make_event, make_rows
+from reactor.testing.histories import START_MS, make_event, make_rows
+from reactor.testing.strategies import Choice, make_config
 
 SEEDS = st.integers(0, 2**32)
 STEPS_MS = (0, 1, 999, 1_000, 60_000, 90_000, 3_600_000, 20 * 3_600_000, 3 * 86_400_000)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from side_by_side import Pair, drive
 
 from reactor.state import leaving
-from reactor.testing.strategies import CLIENTS, MAILS, START_MS, make_config, make_event, make_rows
+from reactor.testing.histories import CLIENTS, MAILS, START_MS, make_event, make_rows
+from reactor.testing.strategies import make_config
 
 SEEDS = st.integers(0, 2**32)
 MINUTE_MS = 60_000

@@ -11,7 +11,8 @@ from states import HALF, Event, answers, draw_events, take
 
 from reactor import Reactor
 from reactor.spec import load_config
-from reactor.testing.strategies import Choice, Times, make_config, make_event, make_rows
+from reactor.testing.histories import Times, make_event, make_rows
+from reactor.testing.strategies import Choice, make_config
 
 SEEDS = st.integers(0, 2**32)
 # Read soon after the last event, and when most windows have moved on.

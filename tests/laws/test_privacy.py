@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from states import HALF
 
 from reactor import Reactor, ReactorError
-from reactor.testing.strategies import Times
+from reactor.testing.histories import Times
 
 SEEDS = st.integers(0, 2**32)
 CANARY = "canary-7f3a"

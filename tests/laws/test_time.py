@@ -11,7 +11,8 @@ from states import HALF, IDENTIFIERS, Event, answers, counts, draw_events, held,
 
 from reactor import Reactor
 from reactor.spec import load_config
-from reactor.testing.strategies import Times, make_config, make_event, make_rows
+from reactor.testing.histories import Times, make_event, make_rows
+from reactor.testing.strategies import make_config
 
 SEEDS = st.integers(0, 2**32)
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from reactor import Reactor
 from reactor.identity import NEWEST
-from reactor.testing.strategies import Choice, Times, make_config, make_event, make_rows
+from reactor.testing.histories import Times, make_event, make_rows
+from reactor.testing.strategies import Choice, make_config
 
 SEEDS = st.integers(0, 2**32)
 HOURS_MS = (0, 1, 59_999, 60_000, 3_600_000, 86_400_000, 40 * 86_400_000)
