@@ -123,14 +123,14 @@ def mutate(config: Any, choose: random.Random) -> Any:
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from(CONFIGS))
-@settings(max_examples=1_000)
+@settings(max_examples=10 * settings.default.max_examples)
 def test_mutated_configs(choose: random.Random, config: Any) -> None:
     """A config with a few things changed."""
     survives(mutate(config, choose))
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from(FILES))
-@settings(max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 def test_mutated_files(tmp_path_factory: pytest.TempPathFactory, choose: random.Random, file: Path) -> None:
     """A YAML file with a few characters changed."""
     text = list(file.read_text(encoding="utf-8"))
