@@ -100,13 +100,6 @@ class Packer:
             pass
         return _encode(self._widened(body))
 
-    def unpack_body(self, profile: Profile, body: bytes) -> Profile:
-        """Write the attributes that `pack_body` returned into a profile that has none; return it.
-
-        The profile's newest event must be the one it had then.
-        """
-        return self.fill(profile, _decode(body))
-
     def _widened(self, body: Plain) -> Plain:
         return [widened(state) if is_sum else state for state, is_sum in zip(body, self._sums, strict=True)]
 
