@@ -19,6 +19,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     def run_command(*arguments: str | Path, stdin: bytes = b"") -> Done:
         out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
         with monkeypatch.context() as patch:
+            patch.delenv("COLUMNS", raising=False)  # which pytest's workers set
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
