@@ -238,10 +238,15 @@ def as_text(column: Column) -> Coded:
 
 
 def as_number(column: Column) -> Numbers | Coded:
-    """Read every value as a number, as `reactor.values.as_number` does."""
+    """Read every value as a number, as `reactor.values.as_number` does, in its one form."""
     if isinstance(column, Numbers):
         return column
-    return numbered(as_coded(column).map(values.as_number))
+    return numbered(as_coded(column).map(_number))
+
+
+def _number(value: object) -> int | float | None:
+    number = values.as_number(value)
+    return None if number is None else values.canonical(number)
 
 
 def as_boolean(column: Column) -> Truths:
