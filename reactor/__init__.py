@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reactor.engine import ProfileView, Reactor
 from reactor.errors import ConfigError, EventError, Problem, ReactorError, SnapshotError
+from reactor.explain import Explanation
 from reactor.payload import Audience, Offer, Outcome
 from reactor.spec import Config
 from reactor.state import Change, Forgotten, ReloadReport
@@ -23,6 +24,7 @@ __all__ = (
     "Config",
     "ConfigError",
     "EventError",
+    "Explanation",
     "Forgotten",
     "Offer",
     "Outcome",

@@ -17,6 +17,7 @@ import msgspec
 
 from reactor.errors import EventError
 from reactor.event import as_event, kind_of, time_between
+from reactor.explain import Explainer, Explanation
 from reactor.identity import CREATED, NEWEST, RID, Profile, format_rid
 from reactor.payload import Audience, Outcome, number_out
 from reactor.plan import NOBODY, OTHER_TABLE, PRIVATE, PUBLIC, Handler, PartInfo, parts_of
@@ -91,6 +92,7 @@ class Reactor:
             self._handlers[None] = state.functions.process[next(iter(self.config.tables))]
         self._event_bytes = self.config.limits.event_bytes
         self._parts = parts_of(self.config)
+        self._explainer: Explainer | None = None
 
     @classmethod
     def load(
@@ -175,6 +177,36 @@ class Reactor:
             columns = as_event(event, self._event_bytes)
             return handler(columns, self._now(now), _audience(audience))
 
+    def explain(
+        self,
+        event: Mapping[str, Any] | bytes | str | None = None,
+        table: str | None = None,
+        *,
+        keys: Mapping[str, str] | None = None,
+        rid: str | None = None,
+        audience: Audience = "public",
+        now: object = None,
+    ) -> Explanation:
+        """Say why an event would be answered as it would, section by section; change nothing.
+
+        event, table: as for `process`; or instead keys or rid, as for `offers`: a read without an event.
+        Its `offers` are those that `process` would give; with `audience="private"` it is private data.
+        Raises EventError as `process` would. Cost: some hundred microseconds, benchmark `explain`; the
+        first call compiles what it needs.
+        """
+        with self._lock:
+            _audience(audience)
+            if self._explainer is None:
+                self._explainer = Explainer(self._state)
+            if event is None:
+                outcome = self._offers(keys, rid, audience, now)
+                return self._explainer.read(keys, rid, self._now(now), audience, outcome)
+            if keys is not None or rid is not None:
+                raise EventError("keys", "expected an event, or keys or rid for a read; got both")
+            name = self._table(table)
+            columns = as_event(event, self._event_bytes)
+            return self._explainer.event(columns, name, self._now(now), audience)
+
     def process_row(
         self,
         event: Mapping[str, Any],
@@ -240,12 +272,17 @@ class Reactor:
             ones give no offers. rid: instead of keys, a profile's rid or a merged-away one.
         """
         with self._lock:
-            who, given = _audience(audience), self._now(now)
-            profile = self._state.found(keys, rid, given)
-            if profile is None:
-                return Outcome({}, None, given)
-            at = _reading_time(profile, given)
-            return Outcome(self._functions.offers(profile, at, who), profile[RID], at)
+            return self._offers(keys, rid, audience, now)
+
+    def _offers(
+        self, keys: Mapping[str, str] | None, rid: str | None, audience: Audience, now: object
+    ) -> Outcome:
+        who, given = _audience(audience), self._now(now)
+        profile = self._state.found(keys, rid, given)
+        if profile is None:
+            return Outcome({}, None, given)
+        at = _reading_time(profile, given)
+        return Outcome(self._functions.offers(profile, at, who), profile[RID], at)
 
     def profile(
         self, keys: Mapping[str, str] | None = None, *, rid: str | None = None, now: object = None

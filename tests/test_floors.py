@@ -32,8 +32,8 @@ FLOORS = (
     ("cli", "gateway", "runners"),
 )
 # Steps on a floor: values read text as times with the units beside them, and what stands on
-# the floor of the declared model is about that model.
-STEPS = {("values", "units"), ("attributes", "spec"), ("payload", "spec")}
+# the floor of the declared model is about that model; explanations are dry runs of a state.
+STEPS = {("values", "units"), ("attributes", "spec"), ("payload", "spec"), ("explain", "state")}
 FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
 
 # Where a dependency may be imported; what is not listed may be imported anywhere.

@@ -220,6 +220,10 @@ class Identity:
             met += met_too
         return self._unite(met[0], met[1:], (), new, joined, (), time)
 
+    def founding_rid(self, k: int, value: str, time: int) -> int:
+        """Return the rid that a profile gets which an identifier founds at a time."""
+        return self._mint.rid(k, value, time, self.rids)
+
     def joined(self, profiles: Sequence[Profile]) -> Profile | None:
         """Return one row that reads as these, oldest first, would if they were joined; None for none.
 

@@ -15,6 +15,7 @@ time that is no longer right is filed anew then. Profiles that merge or are forg
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from sortedcontainers import SortedList
@@ -89,10 +90,33 @@ class Leaving:
             excess = self._excess(idle)
         if excess > 0:
             if self._is_refusing:
-                reason = f"expected at most {self._most} profiles, got an event that would found another"
-                raise EventError("limits.profiles", reason)
+                raise self._full()
             for profile in self._longest_idle(excess, idle, MAX_TIME_MS):
                 self._evict(profile, "evicted_full")
+
+    def require_room(self, met: Iterable[Profile], time_ms: int) -> None:
+        """Raise EventError if an event at a time that founds a profile would find no room; change nothing.
+
+        met: the profiles its identifiers meet, all gone by then. Cost: O(profiles that are in the way).
+        """
+        idle = {profile[RID] for profile in met if self.is_gone(profile, time_ms)}
+        if not self._is_refusing or self._most is None:
+            return
+        excess = self._identity.profile_count - len(idle) + 1 - self._most
+        if excess > 0 and self._idle_ms is not None:
+            until_ms = time_ms - self._idle_ms
+            gone = (
+                1
+                for profile in self._identity.profiles()
+                if profile[RID] not in idle and profile[NEWEST] <= until_ms
+            )
+            excess -= sum(islice(gone, excess))
+        if excess > 0:
+            raise self._full()
+
+    def _full(self) -> EventError:
+        reason = f"expected at most {self._most} profiles, got an event that would found another"
+        return EventError("limits.profiles", reason)
 
     def _excess(self, idle: dict[int, Profile]) -> int:
         """Return how many profiles there would be too many, with one more and without the idle."""

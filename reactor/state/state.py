@@ -85,13 +85,14 @@ class State:
 
     def found(self, keys: Mapping[str, str] | None, rid: str | None, time_ms: int | None) -> Profile | None:
         """Return the profile that keys or a rid meet at a time; of several, one joined for the read."""
-        profiles, _ = self._met(keys, rid)
-        return self.identity.joined(self._present(profiles, time_ms))
+        profiles, _ = self.met(keys, rid)
+        return self.identity.joined(self.present(profiles, time_ms))
 
-    def _present(self, profiles: list[Profile], time_ms: int | None) -> list[Profile]:
+    def present(self, profiles: list[Profile], time_ms: int | None) -> list[Profile]:
+        """Return those of the profiles that are not gone at a time."""
         return profiles if self.leaving is None else self.leaving.present(profiles, time_ms)
 
-    def _met(self, keys: Mapping[str, str] | None, rid: str | None) -> tuple[list[Profile], list[Identifier]]:
+    def met(self, keys: Mapping[str, str] | None, rid: str | None) -> tuple[list[Profile], list[Identifier]]:
         """Return the profiles that keys or a rid meet, oldest first, and the keys as identifiers."""
         if (keys is None) == (rid is None):
             raise EventError("keys", "expected either keys or rid")
@@ -114,7 +115,7 @@ class State:
 
     def forget(self, keys: Mapping[str, str] | None, rid: str | None) -> Forgotten:
         """Erase every profile that keys or a rid meet, and their batch rows; see `Reactor.forget`."""
-        profiles, given = self._met(keys, rid)
+        profiles, given = self.met(keys, rid)
         held = dict.fromkeys(given)
         erased = redirections = 0
         for profile in profiles:
@@ -364,7 +365,7 @@ class State:
             else:
                 failures.append((self._names[k], None if value is NULL else value, reason))
         met = self.identity.find(identifiers[: self.config.limits.associations])
-        profile = self.identity.joined(self._present(met, time_ms))
+        profile = self.identity.joined(self.present(met, time_ms))
         return profile, None if profile is None else profile[RID], failures
 
     def _blank(self, time_ms: int) -> Profile:
