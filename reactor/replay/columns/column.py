@@ -224,10 +224,10 @@ def as_coded(column: Column) -> Coded:
     if isinstance(column, Truths):
         codes = np.where(column.true, 0, np.where(column.false, 1, -1)).astype(np.int32)
         return Coded(codes, [True, False])
-    distinct, inverse = np.unique(column.data, return_inverse=True)
-    codes = inverse.reshape(-1).astype(np.int32)
-    if column.nulls is not None:
-        codes[column.nulls] = -1
+    known = slice(None) if column.nulls is None else ~column.nulls
+    distinct, inverse = np.unique(column.data[known], return_inverse=True)
+    codes = np.full(len(column), -1, dtype=np.int32)
+    codes[known] = inverse.reshape(-1)
     return Coded(codes, Numbers(distinct).tolist())
 
 
