@@ -7,7 +7,7 @@ reads one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from threading import Lock
@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from reactor.criteria import Ref
 from reactor.errors import EventError
 from reactor.event import as_event, kind_of, time_between
 from reactor.explain import Explainer, Explanation
@@ -225,6 +226,32 @@ class Reactor:
             profile = self._state.nobody if rid is None else self._state.identity.rids[rid]
             return outcome, self._functions.parts(profile, cast(int, outcome.now_ms))
 
+    def watch(self, refs: Sequence[Ref]) -> Callable[..., tuple[Outcome, tuple[Any, ...]]]:
+        """Return a function that does what `process` does, and also gives what names read at the event.
+
+        refs: the names, as in the `refs` of expressions of the config. One with `before` is read as it
+            was before the event's updates, any other just after them, whether or not a section
+            asks for it. A timestamp is in ms, a stitching key a mapping of its values, NULL is None.
+        The function takes an event, its table and an audience, and returns (outcome, values). It holds
+        until the next `reload`. Cost: milliseconds, for code is generated; `process` stays as it is.
+        """
+        with self._lock:
+            handlers = self._state.watching(refs)
+
+        def watched(
+            event: Mapping[str, Any], table: str | None = None, *, audience: Audience = "public"
+        ) -> tuple[Outcome, tuple[Any, ...]]:
+            with self._lock:
+                name = self._table(table)
+                handler = handlers.get(name) or self._state.other(name, handlers[OTHER_TABLE])
+                try:
+                    return handler(as_event(event, self._event_bytes), self._now(None), _audience(audience))
+                except EventError:
+                    self._state.refused += 1
+                    raise
+
+        return watched
+
     def event_time(self, event: Mapping[str, Any], table: str | None = None) -> int:
         """Return the ms of an event's time, as `process` would without `now`. Raises EventError."""
         times = self._functions.time
@@ -234,7 +261,7 @@ class Reactor:
     def _process(self, event: object, table: str | None, audience: int, now: object) -> Outcome:
         """As `process`, for what takes the longer way: JSON text, a table the config doesn't name."""
         name = self._table(table)
-        handler = self._handlers.get(name) or self._state.other(name)
+        handler = self._handlers.get(name) or self._state.other(name, self._handlers[OTHER_TABLE])
         try:
             return handler(as_event(event, self._event_bytes), self._now(now), audience)
         except EventError:

@@ -48,6 +48,7 @@ SIGNATURES = {
     Reactor.rids: "(self)",
     Reactor.part_names: "(self, audience='private')",
     Reactor.process_row: "(self, event, table=None, *, audience='public', now=None)",
+    Reactor.watch: "(self, refs)",
     Reactor.event_time: "(self, event, table=None)",
     Reactor.packed_sizes: "(self)",
     Reactor.check: "(self)",

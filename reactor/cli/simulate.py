@@ -69,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_outputs(outputs: argparse._ArgumentGroup) -> None:
     outputs.add_argument("--out", metavar="F", help="a row per offer; - writes JSON lines to stdout")
     outputs.add_argument("--attributes", metavar="F", help="a row per event: every attribute just after it")
+    outputs.add_argument("--attributes-before", metavar="F", help="the same just before the event")
     outputs.add_argument("--profiles", metavar="F", help="a row per profile, at the end or at --at")
     outputs.add_argument("--at", metavar="T", type=time_argument, help="the reading time of --profiles")
     outputs.add_argument("--id-changes", metavar="F", help="the identity log: private data")
@@ -107,7 +108,13 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     """Raise what would otherwise end the command after all the work is done."""
     if arguments.at is not None and arguments.profiles is None:
         raise CommandError("--at is the reading time of --profiles: name a file for those")
-    names = [arguments.attributes, arguments.profiles, arguments.id_changes, arguments.rejects]
+    names = [
+        arguments.attributes,
+        arguments.attributes_before,
+        arguments.profiles,
+        arguments.id_changes,
+        arguments.rejects,
+    ]
     paths = [path for path in (arguments.out, *names) if path not in (None, "-")]
     for path in paths:
         form_of(path)
@@ -124,6 +131,7 @@ def _replay(arguments: argparse.Namespace, config: Config, inputs: list[Input]) 
     with progress("Replaying") as report:
         results = replay.run(
             attributes=arguments.attributes is not None,
+            attributes_before=arguments.attributes_before is not None,
             profiles=arguments.profiles is not None,
             at=arguments.at,
             progress=report,
@@ -152,6 +160,7 @@ def _write(arguments: argparse.Namespace, results: Results) -> None:
 
     frames = {
         arguments.attributes: results.attributes,
+        arguments.attributes_before: results.attributes_before,
         arguments.profiles: results.profiles,
         arguments.id_changes: results.id_changes,
         arguments.rejects: results.rejects,

@@ -6,7 +6,7 @@ polars comes with the `replay` extra. The modules that can't do without it, `del
 
 from reactor.frames.extra import MissingExtraError, need
 from reactor.frames.files import endings, form_of, replacing
-from reactor.frames.reading import Source, rows_of
+from reactor.frames.reading import Source, is_table, rows_of
 from reactor.frames.rows import BadRow, Row, Rows
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Source",
     "endings",
     "form_of",
+    "is_table",
     "need",
     "replacing",
     "rows_of",

@@ -7,17 +7,18 @@ from types import ModuleType
 
 from reactor.errors import ReactorError
 
-INSTALL = 'pip install "reactor-engine[replay]"'
+INSTALLED = '"reactor-engine[replay]"'
 
 
 class MissingExtraError(ReactorError, ImportError):
     """A part of the package needs a library that is not installed."""
 
 
-def need(library: str, purpose: str) -> ModuleType:
-    """Import a library of the `replay` extra when it is first needed.
+def need(library: str, purpose: str, package: str = INSTALLED) -> ModuleType:
+    """Import a library that not everybody needs when it is first needed.
 
-    purpose: what needs it, as the start of a sentence.
+    purpose: what needs it, as the start of a sentence. package: what to install; default the
+        `replay` extra.
     Raises MissingExtraError, which says how to install it.
 
     >>> need("json", "reading JSON").__name__
@@ -27,4 +28,4 @@ def need(library: str, purpose: str) -> ModuleType:
         return importlib.import_module(library)
     except ImportError:
         pass
-    raise MissingExtraError(f"{purpose} needs {library.partition('.')[0]}: {INSTALL}")
+    raise MissingExtraError(f"{purpose} needs {library.partition('.')[0]}: pip install {package}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, Final, TypeAlias, Union
 
 import msgspec
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+# Arrow's C interface by stream or batch, the older interchange of frames, and polars' lazy frame.
+_TABLE_METHODS: Final = ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__", "collect_schema")
+
 Rowlike: TypeAlias = Mapping[str, object] | bytes
 Source: TypeAlias = Union[
     str, os.PathLike[str], "pl.DataFrame", "pl.LazyFrame", "pd.DataFrame", Iterable[Rowlike]
@@ -32,8 +35,8 @@ Source: TypeAlias = Union[
 def rows_of(source: Source, *, keys: Collection[str] = (), most_bytes: int = 1_000_000) -> Rows:
     """Return the rows of a file, a table, or an iterable of mappings or JSON texts in bytes.
 
-    source: a path; a polars or pandas frame; anything with the Arrow stream interface, such as
-        a pyarrow table; or an iterable, which is read to its end.
+    source: a path; a polars or pandas frame; anything that can be handed over as Arrow, such as a
+        pyarrow table or reader, or a relation of DuckDB; or an iterable, which is read to its end.
     keys: names of stitching keys.
     most_bytes: the most a JSON text may have; a longer one is a bad row.
     Raises EventError, with the file's name as path, if a file can't be read as what its ending
@@ -47,7 +50,7 @@ def rows_of(source: Source, *, keys: Collection[str] = (), most_bytes: int = 1_0
         return _read_file(source, keys, most_bytes)
     if type(source).__module__.partition(".")[0] == "pandas":
         return from_pandas(source, keys, "events")
-    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "collect_schema"):
+    if is_table(source):
         need("polars", "reading a table")
         from reactor.frames.tables import plain_table
 
@@ -56,6 +59,13 @@ def rows_of(source: Source, *, keys: Collection[str] = (), most_bytes: int = 1_0
         got = type(source).__name__
         raise ReactorError(f"events: expected a path, a table or an iterable of mappings, got one {got}")
     return MappingRows(source if isinstance(source, list | tuple) else list(source), most_bytes)
+
+
+def is_table(source: object) -> bool:
+    """Tell whether a source is a table of its own kind: a frame, or what can be handed over as Arrow."""
+    if type(source).__module__.partition(".")[0] == "pandas":
+        return True
+    return any(hasattr(source, name) for name in _TABLE_METHODS)
 
 
 def _read_file(path: str | os.PathLike[str], keys: Collection[str], most_bytes: int) -> Rows:

@@ -19,13 +19,14 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from reactor.errors import EventError
+from reactor.frames.extra import need
 from reactor.frames.rows import key_error
 
 
 def plain_table(table: object, keys: Collection[str], where: str) -> pl.DataFrame:
     """Return a table made plain.
 
-    table: a polars frame, lazy or not, or anything with the Arrow interface.
+    table: a polars frame, lazy or not, or anything that can be handed over as Arrow.
     where: names it in errors.
 
     >>> plain_table(pl.DataFrame({"id": [12346], "paid": [float("nan")]}), {"id"}, "events").rows()
@@ -33,12 +34,26 @@ def plain_table(table: object, keys: Collection[str], where: str) -> pl.DataFram
     """
     if isinstance(table, pl.LazyFrame):
         table = table.collect()
-    frame = table if isinstance(table, pl.DataFrame) else pl.DataFrame(cast(Any, table))
+    frame = table if isinstance(table, pl.DataFrame) else _from_arrow(table, where)
     return frame.with_columns(
         plain
         for name, dtype in frame.schema.items()
         if (plain := _plain_column(name, dtype, name in keys, where)) is not None
     )
+
+
+def _from_arrow(table: Any, where: str) -> pl.DataFrame:
+    """Return what is handed over as Arrow as a frame; of the older interchange, by way of pyarrow."""
+    if not hasattr(table, "__arrow_c_stream__") and not hasattr(table, "__arrow_c_array__"):
+        library = need("pyarrow.interchange", f"{where}: a table that only knows `__dataframe__`", "pyarrow")
+        table = library.from_dataframe(table)
+    try:
+        frame = pl.DataFrame(cast(Any, table))
+    except PolarsError:
+        frame = None
+    if frame is None:
+        raise EventError(where, "expected a table whose columns have different names, got something else")
+    return frame
 
 
 def read_parquet(content: bytes, path: str, keys: Collection[str]) -> pl.DataFrame:

@@ -4,7 +4,7 @@ Everything that can be decided from the config is decided here, once. What is le
 an event is straight-line code over a row.
 """
 
-from reactor.plan.build import OTHER_TABLE, Bindings, Event, Handler, Plan
+from reactor.plan.build import OTHER_TABLE, Bindings, Event, Handler, Plan, WatchHandler
 from reactor.plan.layout import Layout
 from reactor.plan.reads import PartInfo, PartType, parts_of
 from reactor.plan.sections import NOBODY, PRIVATE, PUBLIC, refs_of
@@ -25,6 +25,7 @@ __all__ = (
     "PartInfo",
     "PartType",
     "Plan",
+    "WatchHandler",
     "parts_of",
     "profile_bytes",
     "refs_of",

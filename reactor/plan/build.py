@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from reactor.criteria import Ref
 from reactor.identity import NULL, Failure, Profile, Stitched
 from reactor.payload import Notes, Offer, Outcome
 from reactor.plan.layout import Layout
@@ -21,6 +22,8 @@ OTHER_TABLE: Final = ""
 Event: TypeAlias = Mapping[str, Any]
 # (event, now or None, audience) → outcome
 Handler: TypeAlias = Callable[[Event, "int | None", int], Outcome]
+# The same, and the values of the names that are watched.
+WatchHandler: TypeAlias = Callable[[Event, "int | None", int], tuple[Outcome, tuple[Any, ...]]]
 
 
 class Bindings(msgspec.Struct, frozen=True):
@@ -86,11 +89,22 @@ class Plan:
         """Return the generated text."""
         return self._source.text()
 
+    def watching(self, watched: Sequence[Ref], bindings: Bindings) -> dict[str, WatchHandler]:
+        """Compile a second `process` for each table, which reads names as well: see `Reactor.watch`.
+
+        Returns table → its function. What `process` itself runs is not touched.
+        """
+        source = Source()
+        tables = {**self.layout.config.tables, OTHER_TABLE: Table(OTHER_TABLE)}
+        for table, number in self._numbers.items():
+            TableWriter(source, self.layout, tables[table]).write_process(f"watch_{number}", number, watched)
+            source.add("", "")
+        space = _loaded(source, bindings)
+        return {table: space[f"watch_{number}"] for table, number in self._numbers.items()}
+
     def bind(self, bindings: Bindings) -> Functions:
         """Compile the text and return its functions, which work on what `bindings` names."""
-        names: dict[str, Any] = {field: getattr(bindings, field) for field in bindings.__struct_fields__}
-        names.update({f"index_{k}": index.get for k, index in enumerate(names.pop("indexes"))})
-        space = load(self.text(), {**self._source.globals, **names, "ABSENT": ABSENT, "NULL": NULL})
+        space = _loaded(self._source, bindings)
         return Functions(
             {table: space[f"process_{number}"] for table, number in self._numbers.items()},
             {table: space[f"evaluate_{number}"] for table, number in self._numbers.items()},
@@ -98,3 +112,10 @@ class Plan:
             space["offers_of"],
             space["parts_of"],
         )
+
+
+def _loaded(source: Source, bindings: Bindings) -> dict[str, Any]:
+    """Return the namespace of a text that was compiled and bound."""
+    names: dict[str, Any] = {field: getattr(bindings, field) for field in bindings.__struct_fields__}
+    names.update({f"index_{k}": index.get for k, index in enumerate(names.pop("indexes"))})
+    return load(source.text(), {**source.globals, **names, "ABSENT": ABSENT, "NULL": NULL})

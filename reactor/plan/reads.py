@@ -59,7 +59,8 @@ def parts_of(config: Config) -> tuple[PartInfo, ...]:
 
 def _type_of(attribute: Single | Imported | Computed | Total) -> PartType:
     if isinstance(attribute, Total):
-        is_count = attribute.increment is None and attribute.decimals == 0
+        # An imported base may have a fraction.
+        is_count = attribute.increment is None and attribute.decimals == 0 and attribute.backfill is None
         return "integer" if is_count else "number"
     if isinstance(attribute, Computed):
         kind = attribute.value.type

@@ -8,11 +8,14 @@ they are the fields of `Bindings`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
+from reactor.criteria import Ref
+from reactor.criteria.tree import LISTS
 from reactor.event import event_time
 from reactor.identity import CREATED, KEYS, NEWEST, RID
-from reactor.payload import Outcome
+from reactor.payload import Outcome, value_out
 from reactor.plan.layout import Layout
 from reactor.plan.names import Scribe
 from reactor.plan.sections import NOBODY, SectionWriter
@@ -39,10 +42,11 @@ class TableWriter:
         # Then an event may be refused as late as when it is stitched; nothing is counted before.
         self._is_refusing = limits.profiles is not None and limits.when_full == "refuse"
 
-    def write_process(self, name: str, number: int) -> None:
+    def write_process(self, name: str, number: int, watched: Sequence[Ref] | None = None) -> None:
         """Write `name(event, given, audience) -> Outcome`: join, update, answer.
 
         number: of the table, for the count of its events.
+        watched: names to read as well; the function then returns (outcome, their values).
         """
         source = self.source
         scribe = Scribe(source, self.layout, self.table, has_before=True)
@@ -52,11 +56,14 @@ class TableWriter:
             self._write_identity(scribe)
         with source.aside() as before:
             sections.write_before()
+            scribe.prepare_refs(ref for ref in watched or () if scribe.is_before(ref))
         parts_before = set(scribe.parts)
         with source.aside() as update:
             touched = UpdateWriter(scribe, flags).write()
         with source.aside() as answer:
             sections.write()
+        with source.aside() as watch:
+            values = self._write_watched(scribe, watched or ())
         with source.block(f"def {name}(event, given, audience):"):
             self._write_door(scribe)
             source.add(*flag_lines)
@@ -73,7 +80,8 @@ class TableWriter:
             source.add("offers = {}")
             with source.block(f"if audience != {NOBODY}:"):
                 source.add(*answer)
-            self._write_outcome()
+            source.add(*watch)
+            self._write_outcome("" if watched is None else values)
 
     def write_evaluate(self, name: str) -> None:
         """Write `name(event, given, audience) -> Outcome`: answer from what is stored, change nothing."""
@@ -263,7 +271,19 @@ class TableWriter:
                 template = self.source.constant(self.layout.templates[part])
                 self.source.add(f"p{part} = p[{part}] = {template}.copy()")
 
-    def _write_outcome(self) -> None:
+    def _write_watched(self, scribe: Scribe, refs: Sequence[Ref]) -> str:
+        """Write the reading of names after the update; return source of the tuple of all values."""
+        scribe.prepare_refs(ref for ref in refs if not scribe.is_before(ref))
+        values = []
+        for ref in refs:
+            text = scribe.read(ref)
+            is_shared = ref.type == "untyped" or ref.type in LISTS
+            values.append(f"{self.source.function(value_out)}({text})" if is_shared else text)
+        return f"({''.join(value + ', ' for value in values)})"
+
+    def _write_outcome(self, values: str) -> None:
+        """Write the return of the outcome; of a tuple of it and of `values`, source of what was watched."""
         outcome = self.source.function(Outcome)
         notes = "None if stitched is None else noted(stitched, now, event)"
-        self.source.add(f"return {outcome}(offers, rid, now, {notes})")
+        text = f"{outcome}(offers, rid, now, {notes})"
+        self.source.add(f"return {text}, {values}" if values else f"return {text}")

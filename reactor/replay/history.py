@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from reactor.errors import EventError, ReactorError, did_you_mean
-from reactor.frames import BadRow, Rows, rows_of
+from reactor.frames import BadRow, Rows, is_table, rows_of
 from reactor.replay.options import BadRowError, Events, Options
 from reactor.spec.model import Config, Table
 
@@ -165,10 +165,10 @@ def _sources(events: Any) -> Iterator[tuple[str | None, Any]]:
 
 
 def _is_input(source: object) -> bool:
-    """Tell a path, or a path with its table, from a row."""
+    """Tell a path or a table, or one of these with the table it is of, from a row."""
     if isinstance(source, tuple):
-        return len(source) == 2 and isinstance(source[1], str | os.PathLike)
-    return isinstance(source, str | os.PathLike)
+        return len(source) == 2 and _is_input(source[1])
+    return isinstance(source, str | os.PathLike) or is_table(source)
 
 
 def _fallback(config: Config, options: Options) -> str | None:

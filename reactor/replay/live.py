@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 import polars as pl
 
+from reactor.criteria import Ref
 from reactor.engine import Reactor
 from reactor.errors import EventError
 from reactor.identity import Row, format_rid
@@ -49,7 +50,8 @@ class LivePass:
     """One pass over a history with a fresh engine; what it found is read when `run` is done.
 
     engine: new, or as it came from a snapshot.
-    attributes: whether to build the table of attributes.
+    attributes, attributes_before: whether to build the tables of parts just after, and just before
+        each event.
     profiles: whether to build that of profiles; at_ms: as of then, else after the last event.
     """
 
@@ -60,6 +62,7 @@ class LivePass:
         options: Options,
         *,
         attributes: bool = False,
+        attributes_before: bool = False,
         profiles: bool = False,
         at_ms: int | None = None,
     ) -> None:
@@ -82,6 +85,8 @@ class LivePass:
         self._places = [place for place, part in enumerate(engine.part_names()) if part in shown]
         columns = part_columns([part.name for part in shown], [part.type for part in shown], list(_EVENT))
         self._attributes = TableBuilder({**_EVENT, **columns}) if attributes else None
+        self._before = TableBuilder({**_EVENT, **columns}) if attributes_before else None
+        self._watched = engine.watch(_before_and_after(config, engine)) if attributes_before else None
         self._survivors: dict[str, str] = {}
         self._rids: dict[int, str] = {}
         self._by_event = False
@@ -131,15 +136,33 @@ class LivePass:
         """A row an event, in input order; None unless asked for."""
         return None if self._attributes is None else self._attributes.finish(by_event=self._by_event)
 
+    @property
+    def attributes_before(self) -> pl.DataFrame | None:
+        """A row an event, in input order; None unless asked for."""
+        return None if self._before is None else self._before.finish(by_event=self._by_event)
+
     def _process(self, planned: Planned) -> Outcome:
         audience = self._options.audience
+        if self._watched is not None:
+            outcome, values = self._watched(planned.event, planned.table, audience=audience)
+            middle = len(values) // 2
+            self._add(self._before, planned, outcome, values[:middle])
+            self._add(self._attributes, planned, outcome, values[middle:])
+            return outcome
         if self._attributes is None:
             return self.engine.process(planned.event, table=planned.table, audience=audience)
         outcome, values = self.engine.process_row(planned.event, planned.table, audience=audience)
-        row = [planned.number, planned.table, planned.time_ms, self._rid(outcome)]
-        row += [values[place] for place in self._places]
-        self._attributes.add(row)
+        self._add(self._attributes, planned, outcome, values)
         return outcome
+
+    def _add(
+        self, table: TableBuilder | None, planned: Planned, outcome: Outcome, values: Sequence[object]
+    ) -> None:
+        """Add a row of the parts' values to a table that was asked for."""
+        if table is not None:
+            row = [planned.number, planned.table, planned.time_ms, self._rid(outcome)]
+            row += [values[place] for place in self._places]
+            table.add(row)
 
     def _note(self, planned: Planned, outcome: Outcome, *, silent: bool) -> None:
         self.events += 1
@@ -195,3 +218,13 @@ class LivePass:
         while rid in self._survivors:
             rid = self._survivors[rid]
         return rid
+
+
+def _before_and_after(config: Config, engine: Reactor) -> list[Ref]:
+    """Return every part as a name: all as they were before the event, then all as they are after it."""
+    names = [(part.name, config.names[part.name]) for part in engine.part_names()]
+    return [
+        Ref("profile", name, known.type, known.nullable, before=before)
+        for before in (True, False)
+        for name, known in names
+    ]

@@ -55,6 +55,7 @@ class Results(msgspec.Struct, frozen=True):
     id_changes: pl.DataFrame
     rejects: pl.DataFrame
     attributes: pl.DataFrame | None
+    attributes_before: pl.DataFrame | None
     profiles: pl.DataFrame | None
     summary: dict[str, Any]
 

@@ -109,6 +109,7 @@ class Replay:
         self,
         *,
         attributes: bool = False,
+        attributes_before: bool = False,
         profiles: bool = False,
         at: object = None,
         snapshot: str | os.PathLike[str] | None = None,
@@ -116,7 +117,8 @@ class Replay:
     ) -> Results:
         """Replay once.
 
-        attributes, profiles: whether to make these tables; they cost more than the rest.
+        attributes, attributes_before, profiles: whether to make these tables; they cost more than
+            the rest.
         at: the time the profiles are read at, from the events until then; default the last event's.
         snapshot: where to write the state after the last event.
         """
@@ -130,7 +132,13 @@ class Replay:
         report = None if self._batch is None else self._batch.load(engine)
         at_ms = moment(at, "at")
         done = LivePass(
-            engine, self.config, self.options, attributes=attributes, profiles=profiles, at_ms=at_ms
+            engine,
+            self.config,
+            self.options,
+            attributes=attributes,
+            attributes_before=attributes_before,
+            profiles=profiles,
+            at_ms=at_ms,
         )
         done.run(self._history, progress)
         if snapshot is not None:
@@ -142,6 +150,7 @@ class Replay:
             done.id_changes,
             rejects_frame([*batch_rejects, *self._history.rejects, *done.rejects]),
             done.attributes,
+            done.attributes_before,
             done.profiles,
             summarize(self.config, self.options, self._history, done, offers, report, batch_rejects),
         )
@@ -153,8 +162,9 @@ class Replay:
 class Run:
     """What a replay gave: polars frames with the columns of the command's files.
 
-    offers, id_changes and rejects are there at once. `attributes` is made when it is first asked
-    for, and `profiles(at)` every time: each replays the history again, with the same outcome.
+    offers, id_changes and rejects are there at once. `attributes` and `attributes_before` are made
+    when they are first asked for, and `profiles(at)` every time: each replays the history again,
+    with the same outcome.
     """
 
     def __init__(self, replay: Replay) -> None:
@@ -165,6 +175,7 @@ class Run:
         self.rejects: pl.DataFrame = results.rejects
         self._summary = results.summary
         self._attributes: pl.DataFrame | None = None
+        self._attributes_before: pl.DataFrame | None = None
 
     @property
     def attributes(self) -> pl.DataFrame:
@@ -173,6 +184,18 @@ class Run:
             self._attributes = self._replay.run(attributes=True).attributes
         assert self._attributes is not None
         return self._attributes
+
+    @property
+    def attributes_before(self) -> pl.DataFrame:
+        """A row an event: every part just before it, as `before.X` has it in criteria.
+
+        That is at the event's reading time, after its identifiers have joined their profiles, less
+        those first seen in it, and before its updates. Replays the history when first asked for.
+        """
+        if self._attributes_before is None:
+            self._attributes_before = self._replay.run(attributes_before=True).attributes_before
+        assert self._attributes_before is not None
+        return self._attributes_before
 
     def profiles(self, at: object = None) -> pl.DataFrame:
         """A row a profile, as of `at`: from the events until then, read at that time.
@@ -184,14 +207,19 @@ class Run:
         return found
 
     def section(self, name: str) -> pl.DataFrame:
-        """Return the offers of one section. Raises ReactorError for a name the config does not have."""
-        import polars as pl
+        """Return the offers of one section, with a typed column for each output of its payload.
 
-        names = [section.name for section in self._replay.config.sections]
-        if name not in names:
-            hint = did_you_mean(name, names) or f"its sections: {', '.join(names)}"
+        The columns: event, table, time, rid, profile, redacted, batch_segments if it names segments,
+        then the outputs. One that is called like these gains `attributes.` in front.
+        Raises ReactorError for a name the config does not have.
+        """
+        from reactor.replay.sections import section_frame
+
+        sections = {section.name: section for section in self._replay.config.sections}
+        if name not in sections:
+            hint = did_you_mean(name, sections) or f"its sections: {', '.join(sections)}"
             raise ReactorError(f'section: the config has no section "{name}" ({hint})')
-        return self.offers.filter(pl.col("section") == name)
+        return section_frame(self.offers, sections[name])
 
     def summary(self) -> dict[str, Any]:
         """Return the counts of the run, as `--summary` writes them; what was noticed is in `warnings`."""

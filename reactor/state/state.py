@@ -6,12 +6,13 @@ the state; what is not common they call here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
 from reactor.attributes.imported import BatchTable
+from reactor.criteria import Ref
 from reactor.errors import EventError, did_you_mean
 from reactor.event import kind_of
 from reactor.identity import (
@@ -27,12 +28,14 @@ from reactor.identity import (
     Stitched,
     identifiers,
 )
-from reactor.payload import Notes, Outcome
-from reactor.plan import CLAMPED, LATE, OTHER_TABLE, Bindings, Event, Handler, Plan, refs_of
+from reactor.payload import Notes
+from reactor.plan import CLAMPED, LATE, Bindings, Event, Plan, WatchHandler, refs_of
 from reactor.spec.model import Config
 from reactor.state.batch import BatchReader, BatchReport, Waiting
 from reactor.state.leaving import Leaving
 from reactor.state.pack import Packer
+
+Answer = TypeVar("Answer")  # of a handler
 
 MOST_NAMES: Final = 10_000  # column names remembered as harmless
 MOST_TABLES: Final = 100  # tables outside the config that are counted by name
@@ -139,18 +142,25 @@ class State:
         joined = [value for k, value in self.waiting.expand(held) if k == self._lookup]
         return [*own, *(value for value in joined if value not in self.identity.index[self._lookup])]
 
-    def other(self, table: str) -> Handler:
-        """Return the handler for a table the config doesn't name; the first hundred are counted by name."""
-        handler = self.functions.process[OTHER_TABLE]
+    def other(self, table: str, handler: Callable[..., Answer]) -> Callable[..., Answer]:
+        """Return the handler for a table the config doesn't name; the first hundred are counted by name.
+
+        handler: for events of any such table.
+        """
         if len(self._other_tables) >= MOST_TABLES and table not in self._other_tables:
             return handler
 
-        def counting(event: Event, given: int | None, audience: int) -> Outcome:
-            outcome = handler(event, given, audience)
+        def counting(event: Event, given: int | None, audience: int) -> Answer:
+            answer = handler(event, given, audience)
             self._other_tables[table] = self._other_tables.get(table, 0) + 1
-            return outcome
+            return answer
 
         return counting
+
+    def watching(self, refs: Sequence[Ref]) -> dict[str, WatchHandler]:
+        """Return table → a `process` that also reads names; see `Reactor.watch`."""
+        self._asks_before = self._asks_before or any(ref.before for ref in refs)
+        return self.plan.watching(refs, self._bindings())
 
     def import_batch(self, rows: object, *, replace: bool) -> BatchReport:
         """Load batch rows; see `Reactor.import_batch`."""
