@@ -32,8 +32,15 @@ FLOORS = (
     ("cli", "gateway", "runners"),
 )
 # Steps on a floor: values read text as times with the units beside them, and what stands on
-# the floor of the declared model is about that model; explanations are dry runs of a state.
-STEPS = {("values", "units"), ("attributes", "spec"), ("payload", "spec"), ("explain", "state")}
+# the floor of the declared model is about that model; explanations are dry runs of a state; a
+# command starts the gateway.
+STEPS = {
+    ("values", "units"),
+    ("attributes", "spec"),
+    ("payload", "spec"),
+    ("explain", "state"),
+    ("cli", "gateway"),
+}
 FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
 
 # Where a dependency may be imported; what is not listed may be imported anywhere.
@@ -43,6 +50,11 @@ HOMES = {
     "rich": {"cli"},
     "sqlglot": {"criteria"},
     "ruamel": {"spec", "testing", "cli"},
+    "starlette": {"gateway"},
+    "uvicorn": {"gateway"},
+    "httptools": {"gateway"},
+    "prometheus_client": {"gateway"},
+    "trustme": {"gateway"},
 }
 NEVER = {"duckdb", "pandas", "pyarrow", "scipy", "networkx", "pytest", "hypothesis"}
 

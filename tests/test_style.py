@@ -35,8 +35,8 @@ WRITTEN = sorted(
 OUTSIDE = {
     r"\btime\.(time|time_ns|monotonic|perf_counter)\b": {"cli"},
     r"\bdatetime\.(now|utcnow|today)\b|\bdate\.today\b": {"cli"},
-    r"\bos\.(environ|getenv)\b": {"spec", "cli"},
-    r"\bimport random\b|\bfrom random\b|\buuid[14]\(|\bsecrets\.|\bos\.urandom\b": {"testing"},
+    r"\bos\.(environ|getenv)\b": {"spec", "cli", "gateway"},
+    r"\bimport random\b|\bfrom random\b|\buuid[14]\(|\bsecrets\.|\bos\.urandom\b": {"testing", "cli"},
     r"(?<![\w.])print\(": {"cli"},
     r"\bimport logging\b": set(),
 }
