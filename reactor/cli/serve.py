@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted or told to stop."""
     for library in ("starlette", "uvicorn", "httptools", "uvloop", "prometheus_client", "trustme"):
-        need(library, "serve", "gateway")
+        need(library, "serve", '"reactor-engine[gateway]"')
     if arguments.demo:
         with tempfile.TemporaryDirectory(prefix="reactor-demo-") as folder:
             return _serve_demo(Path(folder), arguments.listen)
