@@ -44,6 +44,9 @@ def maker(kind: str, column: Coded) -> Maker:
         ]
         if all(number is None or -EXACT < number < EXACT or number.__class__ is float for number in numbers):
             return _Extreme(column, numbers, is_least=kind == "min")
+    keys = {items.value_key(value) for value in column.values}
+    if kind == "distinct" and len(keys) == len(column.values):
+        return _Distinct(column)
     return _Any(column, kind)
 
 
@@ -144,6 +147,31 @@ class _Extreme:
         data = np.concatenate(self._found)
         nulls = np.isnan(data)
         return Numbers(data, nulls if nulls.any() else None)
+
+
+class _Distinct:
+    """`distinct`, of values that are one where their codes are."""
+
+    def __init__(self, column: Coded) -> None:
+        self._column = column
+        self._has_nulls = bool((column.codes < 0).any())
+        self._known: dict[tuple[int, ...], int] = {}
+        self._numbers: list[int] = []
+
+    def add(self, found: Rows, ends: Rows) -> None:
+        if self._has_nulls:
+            found, ends = only(found, ends, self._column.codes[found] >= 0)
+        codes, known = self._column.codes[found].tolist(), self._known
+        start = 0
+        for end in ends.tolist():
+            self._numbers.append(known.setdefault(tuple(dict.fromkeys(codes[start:end])), len(known)))
+            start = end
+
+    def finish(self) -> Column:
+        value_of = self._column.values.__getitem__
+        return Coded(
+            np.array(self._numbers, dtype=np.int32), [[*map(value_of, codes)] for codes in self._known]
+        )
 
 
 class _Any:
