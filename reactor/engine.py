@@ -109,6 +109,20 @@ class Reactor:
         """
         return cls(path, state=state, clock=clock)
 
+    @property
+    def in_use(self) -> int | None:
+        """How many profiles stay unpacked, those that events came for last; may be set. None: all.
+
+        The others are packed bytes, a fifth of the size, until an event comes for them. It changes no
+        answer. The calls after it bring the profiles to rest that are too many.
+        """
+        return self._state.resting.most
+
+    @in_use.setter
+    def in_use(self, most: int | None) -> None:
+        with self._lock:
+            self._state.keep_in_use(most)
+
     def __repr__(self) -> str:
         return f"Reactor({self.config.name!r}, {self._state.identity.profile_count} profiles)"
 
@@ -197,6 +211,7 @@ class Reactor:
         """
         with self._lock:
             _audience(audience)
+            self._state.resting.make_room()
             if self._explainer is None:
                 self._explainer = Explainer(self._state)
             if event is None:
@@ -305,6 +320,7 @@ class Reactor:
         self, keys: Mapping[str, str] | None, rid: str | None, audience: Audience, now: object
     ) -> Outcome:
         who, given = _audience(audience), self._now(now)
+        self._state.resting.make_room()
         profile = self._state.found(keys, rid, given)
         if profile is None:
             return Outcome({}, None, given)
@@ -320,6 +336,7 @@ class Reactor:
         """
         with self._lock:
             given = self._now(now)
+            self._state.resting.make_room()
             profile = self._state.found(keys, rid, given)
             if profile is None:
                 return None
@@ -404,6 +421,7 @@ class Reactor:
         goes on as it was. Calls wait while profiles are moved: microseconds each.
         """
         fresh = State(config if isinstance(config, Config) else load_config(config))
+        fresh.resting.most = self._state.resting.most
         with self._lock:
             report = move(self._state, fresh)
             self._use(fresh)

@@ -234,11 +234,12 @@ def test_doctests(name: str) -> None:
 
 
 def test_the_python_reference_is_complete() -> None:
-    """Every public name and every public method has a heading in the reference."""
+    """Every public name and every public method and property has a heading in the reference."""
     text = (DOCS / "reference" / "python.md").read_text(encoding="utf-8")
     errors = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
     methods = [name for name in vars(reactor.Reactor) if not name.startswith("_")]
-    missing = [name for name in methods if f"`{name}(" not in text and f"`Reactor.{name}(" not in text]
+    heads = ("`{}(", "`Reactor.{}(", "### `{}`")
+    missing = [name for name in methods if not any(head.format(name) in text for head in heads)]
     missing += [name for name in reactor.__all__ if f"`{name}" not in text + errors]
     assert missing == []
 

@@ -46,6 +46,7 @@ class Scratch(State):
         super().__init__(
             msgspec.structs.replace(config, limits=msgspec.structs.replace(config.limits, profiles=None))
         )
+        self.keep_in_use(None)
         self._asks_before = True
         self._found: Profile | None = None
         self._stitching: Stitched | None = None
@@ -68,7 +69,8 @@ class Scratch(State):
         self.identity.expand = real.identity.expand
         met = reachable(real, identifiers)
         packed = {profile[RID]: real.packer.pack(profile) for profile in met}
-        self.adopt(self.packer.unpack(data) for data in packed.values())
+        copies = map(self.packer.unpack, packed.values())
+        self.adopt((copy, copy) for copy in copies)
         self._found = self._stitching = None
         processes = self.functions.process
         outcome = (processes.get(table) or processes[OTHER_TABLE])(event, given_ms, audience)

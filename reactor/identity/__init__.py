@@ -12,6 +12,7 @@ from reactor.identity.layout import (
     Profile,
     Stitched,
     identifiers,
+    is_at_rest,
 )
 from reactor.identity.log import Row
 from reactor.identity.rid import format_rid, parse_rid
@@ -35,5 +36,6 @@ __all__ = (
     "Stitched",
     "format_rid",
     "identifiers",
+    "is_at_rest",
     "parse_rid",
 )

@@ -34,6 +34,7 @@ from reactor.identity.layout import (
     Identifier,
     Profile,
     Stitched,
+    is_at_rest,
 )
 from reactor.identity.log import Log, Row
 from reactor.identity.rid import Mint, parse_rid
@@ -42,6 +43,14 @@ from reactor.identity.validate import NULL, Failure, KeyRule, Validator
 _rid_of = itemgetter(RID)
 _key_of = itemgetter(0)
 _NOTHING = Stitched(None)
+
+
+def _never(profile: Profile) -> None:
+    raise AssertionError("nothing rests")
+
+
+def _itself(profile: Profile) -> Profile:
+    return profile
 
 
 class Identity:
@@ -54,6 +63,8 @@ class Identity:
     new: makes a fresh row, header included, of its rid and time. merge: makes the one row of
         a survivor and the absorbed, in rid order; it shares nothing with them, leaves them as
         they are, and its header is overwritten. Both may raise: then nothing has been written.
+    wake: makes a row of a profile at rest, in place. header: returns a row of which the header may be
+        read, for a profile at rest or in use. Without them nothing ever rests.
 
     For reading: `index`, one dict a key of value → row; `rids`, of living and merged-away rids;
     `profile_count`. An identifier in `index` is never validated again. `expand`, when set, names
@@ -63,6 +74,7 @@ class Identity:
     __slots__ = (
         "_ceiling",
         "_end",
+        "_header",
         "_log",
         "_maps",
         "_merge_rows",
@@ -71,6 +83,7 @@ class Identity:
         "_new_row",
         "_reason",
         "_validator",
+        "_wake",
         "expand",
         "index",
         "profile_count",
@@ -88,6 +101,8 @@ class Identity:
         instance: str,
         new: Callable[[int, int], Profile],
         merge: Callable[[Profile, list[Profile]], Profile],
+        wake: Callable[[Profile], None] = _never,
+        header: Callable[[Profile], Profile] = _itself,
     ) -> None:
         assert associations > 0
         self._names = tuple(key.name for key in keys)
@@ -105,20 +120,26 @@ class Identity:
         self._log = Log(self._names, instance)
         self._new_row = new
         self._merge_rows = merge
+        self._wake = wake
+        self._header = header
 
     # Reading
 
     def find(self, identifiers: Iterable[Identifier]) -> list[Profile]:
-        """Return the profiles that hold any of the identifiers, each once, oldest first."""
-        return _distinct([self.index[k][value] for k, value in identifiers if value in self.index[k]])
+        """Return the profiles that hold any of the identifiers, each once, oldest first, in use."""
+        met = [self.index[k][value] for k, value in identifiers if value in self.index[k]]
+        for profile in met:
+            self._awake(profile)
+        return _distinct(met)
 
     def by_rid(self, rid: int | str) -> Profile | None:
         """Return the profile with this rid, or the survivor if it was merged away; None if unknown."""
         number = parse_rid(rid) if isinstance(rid, str) else rid
-        return None if number is None else self.rids.get(number)
+        profile = None if number is None else self.rids.get(number)
+        return None if profile is None else self._awake(profile)
 
     def profiles(self) -> Iterator[Profile]:
-        """Yield every profile once, in no particular order."""
+        """Yield every profile once, at rest or in use, in no particular order."""
         return (profile for rid, profile in self.rids.items() if profile[RID] == rid)
 
     @property
@@ -175,6 +196,7 @@ class Identity:
             text = value if value.__class__ is str else _exact(value)
             met = None if text is None else index[k].get(text)
             if met is not None:
+                self._awake(met)
                 known.append((k, text))  # type: ignore[arg-type]
                 if profile is None:
                     profile = met
@@ -236,28 +258,33 @@ class Identity:
     def forget(self, profile: Profile) -> tuple[int, int]:
         """Remove a profile, its identifiers and its merged-away rids; return how many of the two.
 
-        The row itself is left as it is, and nothing points at it.
+        The profile's list is emptied, and nothing points at it.
         """
         removed = 0
+        header = self._header(profile)
+        redirections = len(header[ABSORBED] or ())
         for slot, entries in enumerate(self._maps, ABSORBED):
-            for value in profile[slot] or ():
+            for value in header[slot] or ():
                 del entries[value]
                 removed += 1
         del self.rids[profile[RID]]
         self.profile_count -= 1
-        redirections = len(profile[ABSORBED] or ())
+        profile.clear()
         return removed - redirections, redirections
 
-    def adopt(self, profiles: Iterable[Profile]) -> None:
-        """Take in whole profiles, as a snapshot holds them; their rids and identifiers are not here yet."""
+    def adopt(self, profiles: Iterable[tuple[Profile, Profile]]) -> None:
+        """Take in whole profiles, as a snapshot holds them; their rids and identifiers are not here yet.
+
+        profiles: each, at rest or in use, with a row of which the header may be read.
+        """
         rids = self.rids
         maps = list(enumerate(self._maps, ABSORBED))
         count = 0
-        for profile in profiles:
+        for profile, header in profiles:
             rids[profile[RID]] = profile
             count += 1
             for slot, entries in maps:
-                seen = profile[slot]
+                seen = header[slot]
                 if seen is not None:
                     for value in seen:
                         entries[value] = profile
@@ -279,21 +306,27 @@ class Identity:
         living = 0
         for profile in self.profiles():
             living += 1
-            absorbed = profile[ABSORBED] or {}
-            assert profile[CREATED] <= profile[NEWEST]
-            assert 0 < self._ceiling.count(profile) <= self._ceiling.associations
+            header = self._header(profile)
+            absorbed = header[ABSORBED] or {}
+            assert header[CREATED] <= header[NEWEST]
+            assert 0 < self._ceiling.count(header) <= self._ceiling.associations
             assert all(rid > profile[RID] for rid in absorbed), "the oldest survives"
             for slot, entries in enumerate(self._maps, ABSORBED):
-                assert profile[slot] is None or profile[slot], "an empty dict is kept as None"
-                for value, time in (profile[slot] or {}).items():
+                assert header[slot] is None or header[slot], "an empty dict is kept as None"
+                for value, time in (header[slot] or {}).items():
                     assert entries[value] is profile
-                    assert BATCH_TIME <= time <= profile[NEWEST] or slot == ABSORBED
+                    assert BATCH_TIME <= time <= header[NEWEST] or slot == ABSORBED
                     totals[slot - ABSORBED] += 1
         assert living == self.profile_count
         assert totals[0] + living == len(self.rids)
         assert totals[1:] == [len(entries) for entries in self.index]
 
     # The first phase
+
+    def _awake(self, profile: Profile) -> Profile:
+        if is_at_rest(profile):
+            self._wake(profile)
+        return profile
 
     def _within(self, values: Sequence[object | None]) -> list[object | None]:
         """Blank the usable values beyond the first that one profile can hold."""
@@ -314,7 +347,7 @@ class Identity:
         for k, value in dict.fromkeys(self.expand(new)):
             profile = self.index[k].get(value)
             if profile is not None:
-                met.append(profile)
+                met.append(self._awake(profile))
             elif (k, value) not in new:
                 joined.append((k, value))
         return tuple(joined), met
@@ -376,7 +409,9 @@ class Identity:
         for profile in distinct:
             rids[profile[RID]] = keeper
         merged = _head(row, distinct, keeper[ABSORBED : self._end], time)
-        keeper[:] = row
+        for profile in distinct:
+            profile.clear()  # whoever still holds one of the others must not take it for a profile
+        keeper += row
         self.profile_count -= len(merged)
         return keeper, merged
 

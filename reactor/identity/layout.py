@@ -17,8 +17,15 @@ KEYS: Final = 4  # one slot a key, in config order: None, or {value: ms it was l
 
 BATCH_TIME: Final = -1  # when an identifier that only a batch row knows was last seen: before every event
 
+# A profile at rest is the same list with its rid, and packed bytes in place of the time of its newest
+# event; it has to be woken before anything else in it is read.
 Profile: TypeAlias = list[Any]
 Identifier: TypeAlias = tuple[int, str]  # index of the key, value
+
+
+def is_at_rest(profile: Profile) -> bool:
+    """Tell whether a profile is packed, and not a row."""
+    return profile[NEWEST].__class__ is bytes
 
 
 class Stitched(msgspec.Struct, frozen=True, gc=False):

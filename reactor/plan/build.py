@@ -32,6 +32,7 @@ class Bindings(msgspec.Struct, frozen=True):
     are_known: whether no column of an event is new; misnamed: judges an event with others.
     indexes: key by key, value → profile.
     attach: stitches what is new; stored: finds what is there; blank: makes a row nobody keeps.
+    awake: makes a row of a profile at rest, and returns the time of its newest event.
     noted, failed: keep what the log rows are made of.
     events, counts, unusable, dropped: what `stats` tells; changed in place.
     """
@@ -42,6 +43,7 @@ class Bindings(msgspec.Struct, frozen=True):
     attach: Callable[[tuple[object, ...], int, list[Failure] | None], Stitched]
     stored: Callable[..., tuple[Profile | None, int | None, list[Failure]]]
     blank: Callable[[int], Profile]
+    awake: Callable[[Profile], int]
     read_batch: Callable[..., tuple[Any, ...]]
     seen_before: Callable[[Stitched, int], dict[str, int] | None]
     noted: Callable[[Stitched, int, Event], Notes | None]

@@ -232,7 +232,8 @@ class TableWriter:
                 source.add("slow = True", f"if i{k} is None: i{k} = NULL")
         limits = self.config.limits
         if limits.idle_ms is not None:
-            source.add(f"if p is not None and t - p[{NEWEST}] >= {limits.idle_ms}: slow = True")
+            newest = f"(awake(p) if p[{NEWEST}].__class__ is bytes else p[{NEWEST}])"
+            source.add(f"if p is not None and t - {newest} >= {limits.idle_ms}: slow = True")
         source.add("stitched = None")
         with source.block("if slow:"):
             source.add(f"stitched = attach({self._values()}, t, odd)", "p = stitched.profile")
@@ -242,6 +243,7 @@ class TableWriter:
             source.add("p = blank(t)", "rid = None", "newest = t")
         with source.block("else:"):
             source.add(f"rid = p[{RID}]", f"newest = p[{NEWEST}]")
+            source.add("if newest.__class__ is bytes: newest = awake(p)")
             source.add("is_late = t < newest", "if not is_late: newest = t")
         source.add("now = newest if given is None or given < newest else given")
 

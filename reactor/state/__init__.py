@@ -2,16 +2,18 @@
 
 `state` holds them, `batch` takes rows in; `pack` makes bytes of a profile, `file` a file of blocks,
 `snapshot` the blocks of a state, `inspection` looks at them; `meaning` and `reload` move state to
-another config; `leaving` knows which profiles leave.
+another config; `leaving` knows which profiles leave, `resting` which are packed.
 """
 
 from reactor.state.batch import BatchReport
 from reactor.state.inspection import Inspection, ProfileSize, inspect
 from reactor.state.reload import Change, ReloadReport
+from reactor.state.resting import IN_USE
 from reactor.state.snapshot import move, restore, write
 from reactor.state.state import Forgotten, State
 
 __all__ = (
+    "IN_USE",
     "BatchReport",
     "Change",
     "Forgotten",

@@ -23,6 +23,7 @@ from sortedcontainers import SortedList
 from reactor.errors import EventError
 from reactor.identity import NEWEST, RID, Identifier, Identity, Profile, format_rid
 from reactor.spec.model import Limits
+from reactor.state.resting import newest_of
 from reactor.units import DAY_MS, MAX_TIME_MS
 
 SWEPT: Final = 2  # idle profiles that leave for each new one, so that clearing keeps up with founding
@@ -108,7 +109,7 @@ class Leaving:
             gone = (
                 1
                 for profile in self._identity.profiles()
-                if profile[RID] not in idle and profile[NEWEST] <= until_ms
+                if profile[RID] not in idle and newest_of(profile) <= until_ms
             )
             excess -= sum(islice(gone, excess))
         if excess > 0:
@@ -134,7 +135,7 @@ class Leaving:
             if time_ms > until_ms:
                 break
             profile = self._identity.rids[rid]
-            if profile[NEWEST] != time_ms:
+            if newest_of(profile) != time_ms:
                 self.file(profile)
                 continue
             place += 1
@@ -147,7 +148,7 @@ class Leaving:
         for _ in range(min(SWEPT, len(self._schedule))):
             time_ms, rid = self._schedule[0]
             profile = self._identity.rids[rid]
-            if profile[NEWEST] == time_ms:
+            if newest_of(profile) == time_ms:
                 return
             self.file(profile)
 
@@ -163,16 +164,15 @@ class Leaving:
 
     def file(self, profile: Profile) -> None:
         """Put a profile where it stands by its newest event."""
-        rid, time_ms = profile[RID], profile[NEWEST]
+        rid, time_ms = profile[RID], newest_of(profile)
         if self._filed.get(rid) == time_ms:
             return
         self.drop(rid)
         self._filed[rid] = time_ms
         self._schedule.add((time_ms, rid))
 
-    def file_all(self, profiles: Iterable[Profile]) -> None:
-        """Put many profiles in that do not stand there yet."""
-        entries = [(profile[NEWEST], profile[RID]) for profile in profiles]
+    def file_all(self, entries: list[tuple[int, int]]) -> None:
+        """Put many profiles in that do not stand there yet, as (newest event in ms, rid)."""
         self._filed.update((rid, time_ms) for time_ms, rid in entries)
         self._schedule.update(entries)
 
@@ -185,6 +185,6 @@ class Leaving:
     def check(self) -> None:
         """Assert that every profile stands in the schedule once, not later than its newest event."""
         assert self._schedule == sorted((time_ms, rid) for rid, time_ms in self._filed.items())
-        living = {profile[RID]: profile[NEWEST] for profile in self._identity.profiles()}
+        living = {profile[RID]: newest_of(profile) for profile in self._identity.profiles()}
         assert self._filed.keys() == living.keys()
         assert all(time_ms <= living[rid] for rid, time_ms in self._filed.items())

@@ -31,7 +31,7 @@ Plain: TypeAlias = Any  # a sequence of what MessagePack knows
 
 RID_BYTES: Final = 16
 HEAD_RID, HEAD_NEWEST, HEAD_CREATED, HEAD_ABSORBED, HEAD_KEYS = range(5)  # places in a head
-_PAIR: Final = b"\x92"  # an array of two, in MessagePack
+PAIR: Final = b"\x92"  # an array of two, in MessagePack
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -40,6 +40,7 @@ _decode = msgspec.msgpack.Decoder().decode
 class Packer:
     """Packs and unpacks the profiles of a layout.
 
+    parts: what a row has behind its header, where no attribute was ever touched.
     head, body: profile → plain data. row: head → a profile without attributes. fill: writes the
         attributes of a body into such a profile, and returns it. Plain data shares its lists and
         dicts with the profile: on both ways only one of the two may be used afterwards.
@@ -51,6 +52,7 @@ class Packer:
         for write in _write_packing, _write_row, _write_fill:
             write(source, layout)
             source.add("", "")
+        self.parts = (None,) * len(layout.templates)
         space = source.load()
         self.head: Callable[[Profile], Plain] = space["head"]
         self.body: Callable[[Profile], Plain] = space["body"]
@@ -89,7 +91,7 @@ class Packer:
 
     def pack_head(self, profile: Profile) -> bytes:
         """Return the header and the identifiers as bytes, with which a packed profile begins."""
-        return _PAIR + _encode(self.head(profile))
+        return PAIR + _encode(self.head(profile))
 
     def pack_body(self, profile: Profile) -> bytes:
         """Return the attributes alone: `pack_head(p) + pack_body(p) == pack(p)`."""

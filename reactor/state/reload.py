@@ -108,11 +108,11 @@ class Move:
                 continue
             yield packer.fill(row, self._body(body))
 
-    def seen(self, profiles: Iterable[Profile]) -> Iterator[Profile]:
-        """Yield profiles as they are, and note how new they are."""
-        for profile in profiles:
-            self._newest_ms = max(self._newest_ms, profile[NEWEST])
-            yield profile
+    def seen(self, profiles: Iterable[tuple[Profile, Profile]]) -> Iterator[tuple[Profile, Profile]]:
+        """Yield profiles as they are, each with its header, and note how new they are."""
+        for profile, header in profiles:
+            self._newest_ms = max(self._newest_ms, header[NEWEST])
+            yield profile, header
 
     def _head(self, head: Plain) -> Plain:
         moved = [*head[:HEAD_KEYS]]

@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from reactor.errors import SnapshotError
-from reactor.identity import RID, Profile
+from reactor.identity import RID, Profile, is_at_rest
 from reactor.state import file
 from reactor.state.file import Block, records
 from reactor.state.meaning import Schema, schema_of
@@ -40,6 +40,7 @@ _ORDER: Final = HEADER + ROWS + WAITING + PROFILES + COUNTS + file.END
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 _decode_schema = msgspec.msgpack.Decoder(Schema).decode
+_decode_profiles = msgspec.msgpack.Decoder(list[tuple[Any, msgspec.Raw]]).decode
 _decode_array = msgspec.msgpack.Decoder(list[Any]).decode
 # What reading of another shape than was written can raise, besides what msgspec finds.
 MISSHAPEN: Final = (
@@ -72,7 +73,10 @@ def blocks(state: State) -> Iterator[tuple[bytes, bytes]]:
 def _packed(state: State, profiles: list[Profile]) -> Iterator[tuple[int, bytes]]:
     for place in range(0, len(profiles), _AT_ONCE):
         some = profiles[place : place + _AT_ONCE]
-        yield len(some), state.packer.pack_some(some)
+        if any(map(is_at_rest, some)):
+            yield len(some), b"".join(map(state.resting.pack, some))
+        else:
+            yield len(some), state.packer.pack_some(some)
 
 
 def _rows(state: State) -> Iterator[list[Any]]:
@@ -176,13 +180,14 @@ class _Taking:
         self._state.restore_waiting(entries)
 
     def _take_profiles(self, content: bytes) -> None:
-        packer = self._state.packer
+        if self._move is None:
+            packed = _decode_profiles(content)
+            self._profiles += len(packed)
+            self._state.adopt(self._state.resting.packed(packed))
+            return
         plain = _decode_array(content)
         self._profiles += len(plain)
-        if self._move is None:
-            self._state.adopt([packer.fill(packer.row(head), body) for head, body in plain])
-        else:
-            self._state.adopt(self._move.profiles(plain))
+        self._state.adopt((row, row) for row in self._move.profiles(plain))
 
     def _take_counts(self, content: bytes) -> None:
         tally = _decode(content)
@@ -222,9 +227,8 @@ def move(state: State, fresh: State) -> ReloadReport:
     return moving.report()
 
 
-def _moved_profiles(state: State, moving: Move) -> Iterable[Profile]:
-    profiles = state.identity.profiles()
+def _moved_profiles(state: State, moving: Move) -> Iterable[tuple[Profile, Profile]]:
+    profiles, resting = state.identity.profiles(), state.resting
     if moving.is_same_shape:
-        return moving.seen(profiles)
-    packer = state.packer
-    return moving.profiles((packer.head(profile), packer.body(profile)) for profile in profiles)
+        return moving.seen((profile, resting.header(profile)) for profile in profiles)
+    return ((row, row) for row in moving.profiles(map(resting.plain, profiles)))

@@ -18,6 +18,7 @@ from reactor.event import kind_of
 from reactor.identity import (
     KEYS,
     MISNAMED,
+    NEWEST,
     NULL,
     RID,
     Failure,
@@ -27,6 +28,7 @@ from reactor.identity import (
     Profile,
     Stitched,
     identifiers,
+    is_at_rest,
 )
 from reactor.payload import Notes
 from reactor.plan import CLAMPED, LATE, Bindings, Event, Plan, WatchHandler, refs_of
@@ -34,6 +36,7 @@ from reactor.spec.model import Config
 from reactor.state.batch import BatchReader, BatchReport, Waiting
 from reactor.state.leaving import Leaving
 from reactor.state.pack import Packer
+from reactor.state.resting import IN_USE, Resting
 
 Answer = TypeVar("Answer")  # of a handler
 
@@ -69,6 +72,7 @@ class State:
         self._names = [key.name for key in config.keys]
         self._keys_end = KEYS + len(self._names)
         self._lookup = None if config.lookup_key is None else self._names.index(config.lookup_key)
+        self.resting = Resting(self.packer, len(self._names), IN_USE)
         self.identity = self._new_identity()
         self._lookup_before: tuple[str, int] | None = None
         self._asks_before = any(ref.before for section in config.sections for ref in refs_of(section))
@@ -118,14 +122,15 @@ class State:
 
     def forget(self, keys: Mapping[str, str] | None, rid: str | None) -> Forgotten:
         """Erase every profile that keys or a rid meet, and their batch rows; see `Reactor.forget`."""
+        self.resting.make_room()
         profiles, given = self.met(keys, rid)
         held = dict.fromkeys(given)
         erased = redirections = 0
         for profile in profiles:
             held.update(dict.fromkeys(identifiers(profile, len(self._names))))
-            counts = self.identity.forget(profile)
             if self.leaving is not None:
                 self.leaving.drop(profile[RID])
+            counts = self.identity.forget(profile)
             erased, redirections = erased + counts[0], redirections + counts[1]
         lookups = self._lookups_of(list(held))
         rows = [self.batch.versions.pop(value) for value in lookups if value in self.batch.versions]
@@ -173,6 +178,7 @@ class State:
         return reader.report(read, matched)
 
     def _join(self, identifiers: list[Identifier]) -> bool:
+        self.resting.make_room()
         stitched = self.identity.join(identifiers)
         if stitched is not None:
             self._count_stitched(stitched)
@@ -180,12 +186,36 @@ class State:
 
     # Snapshots
 
-    def adopt(self, profiles: Iterable[Profile]) -> None:
-        """Take in whole profiles of this layout."""
+    def adopt(self, profiles: Iterable[tuple[Profile, Profile]]) -> None:
+        """Take in whole profiles of this layout, each with a row of which the header may be read.
+
+        Rows beyond those that may be in use go to rest.
+        """
+        entries: list[tuple[int, int]] = []
+        self.identity.adopt(self._settled(profiles, entries))
         if self.leaving is not None:
-            profiles = list(profiles)
-            self.leaving.file_all(profiles)
-        self.identity.adopt(profiles)
+            self.leaving.file_all(entries)
+
+    def _settled(
+        self, profiles: Iterable[tuple[Profile, Profile]], entries: list[tuple[int, int]]
+    ) -> Iterator[tuple[Profile, Profile]]:
+        resting = self.resting
+        for profile, header in profiles:
+            read = header
+            if not is_at_rest(profile):
+                if resting.is_full:
+                    read = profile[: self._keys_end]
+                    resting.rest(profile)
+                else:
+                    resting.note(profile)
+            if self.leaving is not None:
+                entries.append((read[NEWEST], read[RID]))
+            yield profile, read
+
+    def keep_in_use(self, most: int | None) -> None:
+        """Set how many rows are in use at the beginning of a call; None for any number."""
+        rows = [profile for profile in self.identity.profiles() if not is_at_rest(profile)]
+        self.resting.keep(most, rows)
 
     def restore_waiting(self, entries: Iterable[tuple[str, list[Identifier]]]) -> None:
         """Take in the identifiers that batch rows join."""
@@ -253,13 +283,14 @@ class State:
         self.layout.check_templates()
         if self.leaving is not None:
             self.leaving.check()
+        self.resting.check(self.identity.profiles())
         for profile in self.identity.profiles():
-            self.layout.check(profile)
+            self.layout.check(self.resting.row(profile))
 
     def packed_sizes(self) -> Iterator[tuple[int, int]]:
         """Yield (rid, bytes) of every profile, packed."""
         for profile in self.identity.profiles():
-            yield profile[RID], len(self.packer.pack(profile))
+            yield profile[RID], self.resting.size(profile)
 
     # What generated code calls
 
@@ -271,6 +302,7 @@ class State:
             attach=self._attach,
             stored=self._stored,
             blank=self._blank,
+            awake=self._awake,
             read_batch=self.batch.read,
             seen_before=self._seen_before,
             noted=self._noted,
@@ -292,6 +324,8 @@ class State:
             instance=self.config.name,
             new=self.layout.new,
             merge=self.layout.merge,
+            wake=self.resting.wake,
+            header=self.resting.header,
         )
 
     def _misnamed(self, event: Mapping[str, Any]) -> list[Failure] | None:
@@ -309,7 +343,13 @@ class State:
                 self._known.add(name)
         return failures or None
 
+    def _awake(self, profile: Profile) -> int:
+        self.resting.make_room()
+        self.resting.wake(profile)
+        return cast(int, profile[NEWEST])
+
     def _attach(self, values: tuple[object, ...], time_ms: int, odd: list[Failure] | None) -> Stitched:
+        self.resting.make_room()
         if self.leaving is not None:
             self.leaving.make_way(self._identifiers(values), time_ms)
         if self._asks_before and self._lookup is not None:
@@ -317,8 +357,11 @@ class State:
         stitched = self.identity.stitch(values, time_ms)
         if stitched.merged or stitched.evicted or stitched.evicted_rids:
             self._count_stitched(stitched)
-        if stitched.founded and self.leaving is not None:
-            self.leaving.file(cast(Profile, stitched.profile))
+        if stitched.founded:
+            profile = cast(Profile, stitched.profile)
+            self.resting.note(profile)
+            if self.leaving is not None:
+                self.leaving.file(profile)
         if odd:
             stitched = msgspec.structs.replace(stitched, failures=(*odd, *stitched.failures))
         return stitched
@@ -337,7 +380,9 @@ class State:
         """Return a known lookup value and when it was last seen."""
         assert self._lookup is not None
         profile = self.identity.index[self._lookup].get(value) if isinstance(value, str) else None
-        return None if profile is None else (cast(str, value), profile[KEYS + self._lookup][value])
+        if profile is None:
+            return None
+        return cast(str, value), self.resting.header(profile)[KEYS + self._lookup][value]
 
     def _seen_before(self, stitched: Stitched, k: int) -> dict[str, int] | None:
         """Return a key's values and the times they were last seen, without the event that was stitched.
@@ -364,6 +409,7 @@ class State:
         self, values: tuple[object, ...], time_ms: int, odd: list[Failure] | None
     ) -> tuple[Profile | None, int | None, list[Failure]]:
         """Return the profile an event would meet, its rid, and the failures among its identifiers."""
+        self.resting.make_room()
         failures = list(odd or ())
         identifiers = []
         for k, value in enumerate(values):

@@ -129,7 +129,7 @@ def spoil(random: Random, event: object) -> bytes | str:
 def state_of(engine: Reactor) -> bytes:
     """Return everything a refusal must leave alone."""
     state = engine._state
-    profiles = sorted(map(state.packer.pack, state.identity.profiles()))
+    profiles = sorted(map(state.resting.pack, state.identity.profiles()))
     stats = {name: value for name, value in engine.stats().items() if name != "refused"}
     return msgspec.msgpack.encode([profiles, stats], enc_hook=str)
 

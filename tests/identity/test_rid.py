@@ -91,10 +91,12 @@ def test_the_rid_of_a_forgotten_profile_is_free_again() -> None:
     driver = Driver()
     first = driver.event("c1", time=TIME).profile
     assert first is not None
+    rid = first[RID]
     driver.identity.forget(first)
+    assert first == []
     again = driver.event("c1", time=TIME).profile
     assert again is not None
-    assert again[RID] == first[RID]
+    assert again[RID] == rid
 
 
 CLIENT = b"client\0c1"

@@ -28,7 +28,7 @@ IDENTIFIERS = [
 
 def held(engine: Reactor) -> dict[str, bytes]:
     """Return rid → the profile's state, packed; everything an engine holds but rows and counts."""
-    pack = engine._state.packer.pack
+    pack = engine._state.resting.pack
     return {str(profile[RID]): pack(profile) for profile in engine._state.identity.profiles()}
 
 

@@ -146,10 +146,10 @@ def test_l4_the_same_state_is_the_same_bytes(seed: int) -> None:
 
 def heads_and_bodies(engine: Reactor) -> dict[int, object]:
     """Return rid → the packed profile, but for which rids were merged into it: arrival decides that."""
-    packer = engine._state.packer
+    packer, resting = engine._state.packer, engine._state.resting
     found = {}
     for profile in engine._state.identity.profiles():
-        alone = list(profile)
+        alone = list(resting.row(profile))
         alone[ABSORBED] = None
         found[profile[RID]] = packer.pack(alone)
     return found
