@@ -120,3 +120,15 @@ def test_numbers_beyond_doubles_stay_exact(text: str) -> None:
     ]
     want = "condition" if any(sign in text for sign in ("=", ">", " IN ")) and "CASE" not in text else "value"
     agree(compile_expression(text, SCOPE, want), rows)  # type: ignore[arg-type]
+
+
+def test_rounding_and_remainders_are_those_of_the_walk() -> None:
+    """Ties, decimals that doubles miss, signs of zero and huge numbers, at every number of places."""
+    numbers = [
+        sign * n for n in (0, 0.5, 1.5, 2.5, 2.675, 1.005, 1e15 + 0.5, 1e300, 7, 1e-7) for sign in (1, -1)
+    ]
+    rng = random.Random(1)
+    numbers += [round(rng.uniform(-100, 100), rng.randint(0, 4)) for _ in range(2_000)]
+    rows: list[Row] = [{"n1": one_form(number), "n2": one_form(rng.choice(numbers))} for number in numbers]
+    for text in (*(f"round(n1, {digits})" for digits in range(10)), "n1 % n2", "n1 / n2", "round(n1 * n2)"):
+        agree(compile_expression(text, SCOPE, "value"), rows)

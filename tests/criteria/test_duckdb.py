@@ -1,4 +1,4 @@
-"""Law L9: on rows of one type a column, the slow walk and DuckDB agree on the same SQL.
+"""Law L9: on rows of one type a column, the slow walk, the columns and DuckDB agree on the same SQL.
 
 Would catch: a NULL rule, an operator's meaning or its precedence that is not SQL's. Other tests
 show that what is emitted agrees with the walk.
@@ -14,7 +14,9 @@ import duckdb
 import pytest
 from expressions import Expressions, Pair, typed, typed_row
 
-from reactor.criteria import Name, Scope, compile_expression, walk
+from reactor.criteria import Expression, Name, Ref, Scope, compile_expression, walk
+from reactor.replay.columns.column import column_of
+from reactor.replay.columns.expressions import evaluate
 
 SCOPE = Scope(
     names={
@@ -96,7 +98,18 @@ def differences(
                     used = {ref.name: row[ref.name] for ref in expression.refs}
                     found.append(f"{pair.ours}\n  ours {our!r}, DuckDB {their!r}, with {used}\n  {pair.duck}")
                     break
+            if not all(map(same, by_columns(expression, rows), theirs)):
+                found.append(f"{pair.ours}\n  over columns, with DuckDB {theirs}")
     return found
+
+
+def by_columns(expression: Expression, rows: list[dict[str, object]]) -> list[object]:
+    """Return what an expression comes to over columns."""
+
+    def read(ref: Ref) -> Any:
+        return column_of([row[ref.name] for row in rows], SCOPE.names[ref.name].type)
+
+    return evaluate(expression, read, len(rows)).tolist()
 
 
 @pytest.mark.parametrize("seed", range(4))
