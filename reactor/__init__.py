@@ -16,7 +16,7 @@ from reactor.spec import Config
 from reactor.state import Change, Forgotten, ReloadReport
 
 if TYPE_CHECKING:
-    from reactor.replay import simulate
+    from reactor.replay import compare, simulate
 
 __all__ = (
     "Audience",
@@ -34,16 +34,17 @@ __all__ = (
     "ReactorError",
     "ReloadReport",
     "SnapshotError",
+    "compare",
     "simulate",
 )
 
 
 def __getattr__(name: str) -> Any:
     # The replay brings numpy and polars: an embedder that only processes never pays for them.
-    if name == "simulate":
-        from reactor.replay import simulate
+    if name in ("compare", "simulate"):
+        from reactor import replay
 
-        return simulate
+        return getattr(replay, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -26,6 +26,7 @@ NAMES = (
     "ReactorError",
     "ReloadReport",
     "SnapshotError",
+    "compare",
     "simulate",
 )
 
@@ -54,6 +55,8 @@ SIGNATURES = {
     Reactor.check: "(self)",
     Config.load: "(path)",
     Config.parse: "(source)",
+    reactor.compare: "(config_a, config_b, events, *, table=None, batch=None, audience='public', since=None,"
+    " until=None, limit=None, time=None, table_column=None, strict=False, engine='auto', examples=3)",
     reactor.simulate: "(config, events, *, table=None, batch=None, audience='public', since=None, until=None,"
     " limit=None, time=None, table_column=None, strict=False, engine='auto')",
 }

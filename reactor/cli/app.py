@@ -9,7 +9,19 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Final
 
-from reactor.cli import check, init, inspect, process, schema, serve, simulate, snapshot, source, test
+from reactor.cli import (
+    check,
+    compare,
+    init,
+    inspect,
+    process,
+    schema,
+    serve,
+    simulate,
+    snapshot,
+    source,
+    test,
+)
 from reactor.cli.console import DONE, FAILED, INTERRUPTED, CommandError, complain
 from reactor.errors import ConfigError, ReactorError
 from reactor.testing.files import TestFileError
@@ -20,6 +32,7 @@ COMMANDS: Final[dict[str, ModuleType]] = {
     "test": test,
     "process": process,
     "simulate": simulate,
+    "compare": compare,
     "serve": serve,
     "snapshot": snapshot,
     "inspect": inspect,

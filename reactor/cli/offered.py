@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from rich import box
@@ -25,10 +25,15 @@ GAP = " " * 3  # between two columns of a table
 
 def show(config: Config, results: Results, stream: TextIO) -> None:
     """Print the summary of a replay to a stream."""
+    print_to(stream, lambda console: _print(console, config, results))
+
+
+def print_to(stream: TextIO, fill: Callable[[Console], None]) -> None:
+    """Print what `fill` prints to a console to a stream, in the stream's width."""
     width = None if on_terminal(stream) or "COLUMNS" in os.environ else WIDTH
     console = Console(file=stream, width=width, highlight=False)
     with console.capture() as captured:
-        _print(console, config, results)
+        fill(console)
     # Tables are filled up with blanks, which only a terminal hides.
     stream.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
@@ -56,7 +61,7 @@ def _headline(summary: Mapping[str, Any]) -> Text:
 
 
 def _sections(summary: Mapping[str, Any]) -> Table:
-    table = _table()
+    table = bare_table()
     redacted = f"{count_of(summary['redacted'], 'offer')} redacted" if summary["redacted"] else ""
     table.add_column("Section", footer="All sections", overflow="fold")
     table.add_column("Offers", footer=f"{summary['offers']:,}", justify="right")
@@ -72,7 +77,8 @@ def _sections(summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def _table() -> Table:
+def bare_table() -> Table:
+    """Return a table without edges, to be filled."""
     return Table(box=box.SIMPLE, show_edge=False, pad_edge=False, show_footer=True, header_style="bold")
 
 
@@ -122,7 +128,7 @@ def _examples(config: Config, results: Results) -> Iterator[tuple[str, ...]]:
 
 
 def _example_table(examples: Sequence[tuple[str, ...]], width: int) -> Table:
-    table = _table()
+    table = bare_table()
     table.show_footer = False
     titles = ("First offer of", "at (UTC)", "to profile …", "with")
     widths = [max(cell_len(row[place]) for row in [titles, *examples]) for place in range(3)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,12 @@ MOST_REASONS = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_config(parser)
+    add_events(parser)
+    _add_outputs(parser.add_argument_group("what to write, by ending: csv, jsonl, json or parquet"))
+
+
+def add_events(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that say which events are replayed, and how."""
     parser.add_argument("files", metavar="[TABLE=]FILE", nargs="+", help=HELP)
     events = parser.add_argument_group("which events")
     tables = events.add_mutually_exclusive_group()
@@ -63,7 +69,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", choices=("auto", "live", "columnar"), default="auto", help="which engine (default: auto)"
     )
-    _add_outputs(parser.add_argument_group("what to write, by ending: csv, jsonl, json or parquet"))
 
 
 def _add_outputs(outputs: argparse._ArgumentGroup) -> None:
@@ -82,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     for library in ("polars", "rich"):
         need(library, "simulate")
     config = load(arguments.config)
-    inputs = _inputs(arguments, config)
+    inputs = inputs_of(arguments, config)
     _check_outputs(arguments)
     try:
         results = _replay(arguments, config, inputs)
@@ -96,7 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
     return FOUND
 
 
-def _inputs(arguments: argparse.Namespace, config: Config) -> list[Input]:
+def inputs_of(arguments: argparse.Namespace, config: Config) -> list[Input]:
+    """Return the files of events, each with its table. Raises CommandError for what can't be read."""
     if arguments.batch is not None:
         require_file(arguments.batch)
     return parse_inputs(
@@ -105,7 +111,6 @@ def _inputs(arguments: argparse.Namespace, config: Config) -> list[Input]:
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    """Raise what would otherwise end the command after all the work is done."""
     if arguments.at is not None and arguments.profiles is None:
         raise CommandError("--at is the reading time of --profiles: name a file for those")
     names = [
@@ -115,16 +120,24 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         arguments.id_changes,
         arguments.rejects,
     ]
-    paths = [path for path in (arguments.out, *names) if path not in (None, "-")]
-    for path in paths:
-        form_of(path)
-    for path in (*paths, *([arguments.summary] if arguments.summary else [])):
-        if not Path(path).resolve().parent.is_dir():
+    check_places([arguments.out, *names], [arguments.summary])
+
+
+def check_places(tables: Sequence[str | None], others: Sequence[str | None]) -> None:
+    """Raise what would otherwise end the command after all the work is done.
+
+    tables: files of tables, whose endings say what they are; - is stdout. others: further files.
+    """
+    named = [path for path in tables if path not in (None, "-")]
+    for path in named:
+        form_of(str(path))
+    for path in (*named, *(path for path in others if path)):
+        if not Path(str(path)).resolve().parent.is_dir():
             raise CommandError(f"{path}: there is no such folder")
 
 
 def _replay(arguments: argparse.Namespace, config: Config, inputs: list[Input]) -> Results:
-    chosen = _options(arguments)
+    chosen = options_of(arguments)
     events: Any = [(table, file) for file, table in inputs]
     with progress("Reading"):
         replay = Replay(config, events, chosen, batch=arguments.batch)
@@ -140,7 +153,8 @@ def _replay(arguments: argparse.Namespace, config: Config, inputs: list[Input]) 
     return results
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def options_of(arguments: argparse.Namespace) -> Options:
+    """Return the options of a replay that the arguments of `add_events` ask for."""
     chosen = options(
         table=None if arguments.table_column else arguments.table,
         table_column=arguments.table_column,
@@ -169,13 +183,18 @@ def _write(arguments: argparse.Namespace, results: Results) -> None:
         if path is not None and frame is not None:
             write_frame(frame, path)
     if arguments.summary is not None:
-        with replacing(arguments.summary) as target:
-            target.write(json.dumps(results.summary, indent=2, ensure_ascii=False).encode() + b"\n")
+        write_summary(arguments.summary, results.summary)
     # Last, because a reader of stdout may leave before the end.
     if arguments.out == "-":
         encode(results.offers, "lines", binary_stdout())
     elif arguments.out is not None:
         write_frame(results.offers, arguments.out)
+
+
+def write_summary(path: str, summary: Mapping[str, Any]) -> None:
+    """Write a summary as JSON."""
+    with replacing(path) as target:
+        target.write(json.dumps(summary, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
 def _report(arguments: argparse.Namespace, config: Config, results: Results) -> None:

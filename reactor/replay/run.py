@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +18,9 @@ from reactor.state import ReloadReport
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from reactor.engine import Reactor
+    from reactor.replay.history import Planned
 
 
 def simulate(
@@ -154,6 +157,19 @@ class Replay:
             done.profiles,
             summarize(self.config, self.options, self._history, done, offers, report, batch_rejects),
         )
+
+    def engine(self) -> Reactor:
+        """Return an engine as it is before the first event, with batch rows and the state to go on from."""
+        from reactor.engine import Reactor
+
+        engine = Reactor(self.config, state=self.options.state)
+        if self._batch is not None:
+            self._batch.load(engine)
+        return engine
+
+    def planned(self) -> Iterator[Planned]:
+        """Yield the events in the order they are processed in."""
+        return self._history.events()
 
     def __repr__(self) -> str:
         return f"Replay({len(self)} events)"
