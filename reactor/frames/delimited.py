@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import Final
+from itertools import chain
+from typing import Any, BinaryIO, Final, cast
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -15,6 +16,7 @@ from reactor.frames.rows import BadRow, FrameRows
 from reactor.frames.wellformed import is_wellformed
 
 _BLOCK: Final = 50_000
+_MARK: Final = b"\xef\xbb\xbf"  # the byte-order mark
 
 
 def read_csv(content: bytes, path: str) -> FrameRows:
@@ -24,13 +26,99 @@ def read_csv(content: bytes, path: str) -> FrameRows:
     A row with another number of fields than the header, with malformed quotes or with bytes that are
     not UTF-8 is a bad row. Raises EventError if the header can't be used.
     """
-    content = content.removeprefix(b"\xef\xbb\xbf")
+    content = content.removeprefix(_MARK)
     records = _records(_reader(content))
     names = _header(next(records, None), path)
     frame = _read_fast(content, names)
     if frame is not None:
         return FrameRows(_without_empty(frame), {})
-    return _read_slow(records, names)
+    return _joined(list(_read_slow(records, names, _BLOCK)), names)
+
+
+class Cut:
+    """A CSV file in pieces. names: of the columns.
+
+    Bytes are cut behind the last line end that is not inside quotes. As long as each cut is
+    well-formed all through, it certainly holds whole records; from the first that is not, the
+    reader that knows bad rows reads on, record by record.
+    """
+
+    def __init__(self, blocks: Iterator[bytes], path: str, rows: int) -> None:
+        text = b""
+        for block in blocks:
+            text += block
+            if text.removeprefix(_MARK).lstrip(b"\r\n").count(b"\n"):
+                break
+        text = text.removeprefix(_MARK)
+        self._blocks = blocks
+        self._size = rows
+        self._head = text[: text.find(b"\n") + 1]
+        self._rest = text[len(self._head) :]
+        self._records: Iterator[list[str] | BadRow] | None = None
+        first = next(_records(_reader(self._head)), None)
+        if not isinstance(first, list) or not is_wellformed(self._head, len(first)):
+            self._records = self._slow_records(text)
+            first = next(self._records, None)
+        self.names = _header(first, path)
+
+    def rows(self) -> Iterator[FrameRows]:
+        """Yield the rows, once."""
+        if self._records is None:
+            yield from self._fast_rows()
+        if self._records is not None:
+            yield from _read_slow(self._records, self.names, self._size)
+
+    def _fast_rows(self) -> Iterator[FrameRows]:
+        """Yield rows as long as they are well-formed; then leave the rest to the other reader."""
+        text = self._rest
+        for block in chain(self._blocks, (b"",)):
+            text += block
+            end = _last_end(text) if block else len(text)
+            if not end:
+                continue
+            frame = _read_fast(self._head + text[:end], self.names)
+            if frame is None:
+                self._records = self._slow_records(text)
+                return
+            yield FrameRows(_without_empty(frame), {})
+            text = text[end:]
+
+    def _slow_records(self, text: bytes) -> Iterator[list[str] | BadRow]:
+        stream = cast(BinaryIO, io.BufferedReader(_Stream(chain((text,), self._blocks))))
+        return _records(_stream_reader(stream))
+
+
+def _last_end(text: bytes) -> int:
+    """Return where the last line ends that does so outside of quotes, 0 if there is none."""
+    end = text.rfind(b"\n") + 1
+    quotes = text.count(b'"', 0, end)
+    while end and quotes % 2:
+        shorter = text.rfind(b"\n", 0, end - 1) + 1
+        quotes -= text.count(b'"', shorter, end)
+        end = shorter
+    return end
+
+
+class _Stream(io.RawIOBase):
+    """Blocks of bytes as a stream."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._left = memoryview(block)
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
 
 
 def _read_fast(content: bytes, names: list[str]) -> pl.DataFrame | None:
@@ -44,23 +132,30 @@ def _read_fast(content: bytes, names: list[str]) -> pl.DataFrame | None:
     return frame if frame.columns == names else None
 
 
-def _read_slow(records: Iterator[list[str] | BadRow], names: list[str]) -> FrameRows:
-    """Return the rows one by one, and what is wrong with the bad ones."""
+def _read_slow(records: Iterator[list[str] | BadRow], names: list[str], size: int) -> Iterator[FrameRows]:
+    """Yield the rows, each read by itself, with what is wrong with the bad ones."""
     bad: dict[int, BadRow] = {}
-    frames = [_frame(names, [])]
     block: list[list[str]] = []
-    count = 0
     for record in records:
         if isinstance(record, BadRow) or len(record) != len(names):
-            bad[count] = record if isinstance(record, BadRow) else _odd_length(names, record)
+            bad[len(block)] = record if isinstance(record, BadRow) else _odd_length(names, record)
             record = [""] * len(names)
         block.append(record)
-        count += 1
-        if len(block) == _BLOCK:
-            frames.append(_block_frame(names, block, count - len(block), bad))
-            block = []
-    frames.append(_block_frame(names, block, count - len(block), bad))
-    return FrameRows(_without_empty(pl.concat(frames)), bad)
+        if len(block) == size:
+            yield _block_rows(names, block, bad)
+            block, bad = [], {}
+    if block:
+        yield _block_rows(names, block, bad)
+
+
+def _joined(pieces: list[FrameRows], names: list[str]) -> FrameRows:
+    """Return the rows of pieces of one size as one."""
+    bad: dict[int, BadRow] = {}
+    start = 0
+    for piece in pieces:
+        bad.update((start + number, row) for number, row in piece.bad.items())
+        start += len(piece)
+    return FrameRows(pl.concat([_frame(names, []), *(piece.frame for piece in pieces)]), bad)
 
 
 def _without_empty(frame: pl.DataFrame) -> pl.DataFrame:
@@ -68,8 +163,12 @@ def _without_empty(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _reader(content: bytes) -> Iterator[list[str]]:
+    return _stream_reader(io.BytesIO(content))
+
+
+def _stream_reader(content: BinaryIO) -> Iterator[list[str]]:
     # Bytes that are not UTF-8 become lone surrogates, so that they spoil their own row only.
-    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="surrogateescape", newline="")
+    text = io.TextIOWrapper(content, encoding="utf-8", errors="surrogateescape", newline="")
     return csv.reader(text, strict=True)
 
 
@@ -103,17 +202,20 @@ def _odd_length(names: list[str], record: list[str]) -> BadRow:
     return BadRow("$", f"expected {len(names)} fields, as in the header, got {len(record)}")
 
 
-def _block_frame(
-    names: list[str], block: list[list[str]], start: int, bad: dict[int, BadRow]
-) -> pl.DataFrame:
-    """Return the rows as columns; `bad` gains those that are not UTF-8."""
+def _block_rows(names: list[str], block: list[list[str]], bad: dict[int, BadRow]) -> FrameRows:
+    """Return records as rows; those that are not UTF-8 are bad too."""
+    return FrameRows(_without_empty(_block_frame(names, block, bad)), bad)
+
+
+def _block_frame(names: list[str], block: list[list[str]], bad: dict[int, BadRow]) -> pl.DataFrame:
+    """Return records as columns; `bad` gains those that are not UTF-8."""
     try:
         return _frame(names, block)
     except UnicodeEncodeError:
         pass
     for place, record in enumerate(block):
         if any(not _is_text(field) for field in record):
-            bad[start + place] = BadRow("$", "expected text in UTF-8")
+            bad[place] = BadRow("$", "expected text in UTF-8")
             block[place] = [""] * len(names)
     return _frame(names, block)
 

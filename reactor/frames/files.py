@@ -7,7 +7,7 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, Final, Literal, NamedTuple, TypeAlias, cast
@@ -65,26 +65,50 @@ def read_bytes(path: str | os.PathLike[str], compression: Compression | None) ->
 
     Raises EventError, with the file as path, if it can't be read or decompressed.
     """
-    reason = f"expected a whole file compressed with {compression}, got something else or a part of one"
-    try:
-        content = Path(path).read_bytes()
-        if compression is None:
-            return content
-        return gzip.decompress(content) if compression == "gz" else _unzstd(content, path)
-    except (gzip.BadGzipFile, zlib.error, EOFError):
-        pass
-    except OSError as error:
-        reason = f"can't be read: {error.strerror or 'the system gives no reason'}"
-    raise EventError(str(path), reason)
+    return next(read_blocks(path, compression, -1), b"")
 
 
-def _unzstd(content: bytes, path: str | os.PathLike[str]) -> bytes:
-    library = _zstd(path)
-    try:
-        return library.decompress(content)  # type: ignore[no-any-return]
-    except library.ZstdError:
-        pass
-    raise EOFError
+def read_blocks(path: str | os.PathLike[str], compression: Compression | None, size: int) -> Iterator[bytes]:
+    """Yield the content of a file, decompressed, in blocks of `size` bytes, or in one for -1.
+
+    Raises EventError, with the file as path, where it can't be read or decompressed.
+    """
+    broken: tuple[type[Exception], ...] = (gzip.BadGzipFile, zlib.error, EOFError)
+    broken = (*broken, *_zstd_errors(path, compression))
+    with ExitStack() as stack:
+        stream: BinaryIO | None = None
+        while True:
+            block: bytes | None = None
+            reason = (
+                f"expected a whole file compressed with {compression}, got something else or a part of one"
+            )
+            try:
+                if stream is None:
+                    stream = stack.enter_context(_opened(Path(path), compression))
+                block = stream.read(size)
+            except broken:
+                pass
+            except OSError as error:
+                reason = f"can't be read: {error.strerror or 'the system gives no reason'}"
+            if block is None:
+                raise EventError(str(path), reason)
+            if not block:
+                return
+            yield block
+
+
+def _opened(path: Path, compression: Compression | None) -> BinaryIO:
+    if compression is None:
+        return path.open("rb")
+    if compression == "gz":
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    return cast(BinaryIO, _zstd(path).ZstdFile(path, "rb"))
+
+
+def _zstd_errors(
+    path: str | os.PathLike[str], compression: Compression | None
+) -> tuple[type[Exception], ...]:
+    return (_zstd(path).ZstdError,) if compression == "zst" else ()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Arrow's C interface by stream or batch, the older interchange of frames, and polars' lazy frame.
 _TABLE_METHODS: Final = ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__", "collect_schema")
+_MARK: Final = b"\xef\xbb\xbf"  # the byte-order mark
 
 Rowlike: TypeAlias = Mapping[str, object] | bytes
 Source: TypeAlias = Union[
@@ -72,7 +73,7 @@ def _read_file(path: str | os.PathLike[str], keys: Collection[str], most_bytes: 
     form = form_of(path)
     content = read_bytes(path, form.compression)
     if form.kind == "lines":
-        return JsonRows(_lines(content), most_bytes)
+        return JsonRows(lines_of(content.removeprefix(_MARK)), most_bytes)
     if form.kind == "json":
         return JsonRows(_json_texts(content, str(path)), most_bytes)
     need("polars", f"{path}: reading {form.kind}")
@@ -85,14 +86,14 @@ def _read_file(path: str | os.PathLike[str], keys: Collection[str], most_bytes: 
     return FrameRows(read_parquet(content, str(path), keys), {})
 
 
-def _lines(text: bytes) -> list[bytes]:
-    """Return the lines that are not blank, without a byte-order mark."""
-    return [line for line in text.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
+def lines_of(text: bytes) -> list[bytes]:
+    """Return the lines that are not blank."""
+    return [line for line in text.split(b"\n") if line.strip()]
 
 
 def _json_texts(text: bytes, path: str) -> Sequence[bytes | memoryview]:
     """Return the events of an array, one event over several lines, or an event a line."""
-    text = text.removeprefix(b"\xef\xbb\xbf")
+    text = text.removeprefix(_MARK)
     first = text.lstrip()[:1]
     try:
         if first == b"[":
@@ -102,5 +103,5 @@ def _json_texts(text: bytes, path: str) -> Sequence[bytes | memoryview]:
     except msgspec.DecodeError:
         pass
     if first == b"{":
-        return _lines(text)
+        return lines_of(text)
     raise EventError(path, "expected a JSON array of events, or an event a line; got neither")

@@ -77,6 +77,21 @@ class FrameRows:
         """Return the rows with these columns only, of those there are."""
         return FrameRows(self._frame.select(name for name in self._frame.columns if name in names), self._bad)
 
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The columns; where a row is bad, nulls."""
+        return self._frame
+
+    @property
+    def bad(self) -> Mapping[int, BadRow]:
+        """The rows that are none, by number."""
+        return self._bad
+
+    def slice(self, start: int, count: int) -> FrameRows:
+        """Return some of the rows that follow each other."""
+        bad = {number - start: bad for number, bad in self._bad.items() if start <= number < start + count}
+        return FrameRows(self._frame.slice(start, count), bad)
+
     def _gather(self, numbers: Sequence[int]) -> pl.DataFrame:
         if isinstance(numbers, range) and numbers.step == 1:
             return self._frame.slice(numbers.start, len(numbers))
@@ -98,6 +113,11 @@ class JsonRows:
         """Yield rows as sent."""
         for number in numbers:
             yield _row_of(self._texts[number], self._most_bytes)
+
+    @property
+    def texts(self) -> Sequence[bytes | memoryview]:
+        """The texts, as sent."""
+        return self._texts
 
     def select(self, names: Collection[str]) -> JsonRows:
         """Return the rows: what is not decoded has no columns to leave out."""

@@ -63,8 +63,13 @@ def read_parquet(content: bytes, path: str, keys: Collection[str]) -> pl.DataFra
     except (PolarsError, PanicException, ValueError):
         frame = None
     if frame is None:
-        raise EventError(path, "expected a parquet file, got something else or a part of one")
+        raise parquet_error(path)
     return plain_table(frame, keys, path)
+
+
+def parquet_error(path: str) -> EventError:
+    """Return the error for a file that is no parquet file."""
+    return EventError(path, "expected a parquet file, got something else or a part of one")
 
 
 def _plain_column(name: str, dtype: pl.DataType, is_key: bool, where: str) -> pl.Expr | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from io import IOBase
-from typing import BinaryIO, Final, cast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO, Final
 
 import msgspec
 import polars as pl
@@ -12,6 +14,7 @@ from polars import selectors
 
 from reactor.frames.files import Kind, compressing, form_of, replacing
 
+_BLOCK: Final = 100_000
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%.3fZ"
 
 
@@ -20,24 +23,68 @@ def write_frame(frame: pl.DataFrame, path: str | os.PathLike[str]) -> None:
 
     Raises EventError for an unknown ending or a place that can't be written to.
     """
+    write_frames([frame], path)
+
+
+def write_frames(frames: Iterable[pl.DataFrame], path: str | os.PathLike[str]) -> None:
+    """Write frames of the same columns, at least one, as the one table they make: the same bytes.
+
+    Parquet waits for its end in a temporary folder; of the rest one block is held at a time.
+    """
     form = form_of(path)
     with replacing(path) as raw, compressing(raw, path, form.compression) as stream:
-        encode(frame, form.kind, stream)
+        encode(frames, form.kind, stream)
 
 
-def encode(frame: pl.DataFrame, kind: Kind, stream: BinaryIO) -> None:
-    """Write a frame to a stream of bytes.
+def encode(frames: Iterable[pl.DataFrame], kind: Kind, stream: BinaryIO) -> None:
+    """Write frames to a stream of bytes, as one table.
 
     Times are ISO 8601 text in csv and JSON, lists JSON texts in csv; nulls are empty fields in csv.
     """
     if kind == "parquet":
-        frame.write_parquet(stream)
-    elif kind == "csv":
-        iso_texts(_lists_as_text(frame)).write_csv(stream)
-    elif kind == "lines":
-        iso_texts(frame).write_ndjson(stream)
-    else:
-        iso_texts(frame).write_json(cast(IOBase, stream))
+        _write_parquet(frames, stream)
+        return
+    is_first = True
+    for frame in _blocks(frames):
+        if kind == "csv":
+            iso_texts(_lists_as_text(frame)).write_csv(stream, include_header=is_first)
+        elif kind == "lines":
+            iso_texts(frame).write_ndjson(stream)
+        else:
+            rows = iso_texts(frame).write_json()[1:-1]
+            stream.write((("[" if is_first else ",") + rows).encode())
+        is_first = False
+    if kind == "json":
+        stream.write(b"]")
+
+
+def _write_parquet(frames: Iterable[pl.DataFrame], stream: BinaryIO) -> None:
+    # How pages are cut depends on how a frame lies in memory. What was read back from blocks of one
+    # size lies in one way, so that the bytes depend on the rows alone.
+    with TemporaryDirectory(prefix="reactor-") as folder:
+        paths: list[Path] = []
+        for frame in _blocks(frames):
+            paths.append(Path(folder, f"{len(paths):06}.ipc"))
+            frame.write_ipc(paths[-1], compat_level=pl.CompatLevel.oldest(), record_batch_size=_BLOCK)
+        pl.scan_ipc(paths).sink_parquet(stream, row_group_size=_BLOCK)
+
+
+def _blocks(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield the rows of all frames in blocks of one size; at least one block, for its columns."""
+    waiting: list[pl.DataFrame] = []
+    height = 0
+    is_first = True
+    for frame in frames:
+        waiting.append(frame)
+        height += frame.height
+        while height > _BLOCK:
+            joined = pl.concat(waiting)
+            yield joined.head(_BLOCK)
+            waiting = [joined.slice(_BLOCK)]
+            height -= _BLOCK
+            is_first = False
+    if height or is_first:
+        yield pl.concat(waiting)
 
 
 def iso_texts(frame: pl.DataFrame) -> pl.DataFrame:
