@@ -273,6 +273,20 @@ class Reactor:
         time_of = times.get(self._table(table)) or times[OTHER_TABLE]
         return time_of(as_event(event, self._event_bytes), None)
 
+    def identifiers(self, event: Mapping[str, Any], table: str | None = None) -> list[tuple[int, str]]:
+        """Return (index of the key, value) of each identifier that an event carries; private data.
+
+        Those beyond `limits.associations` are among them. Changes nothing. Raises EventError.
+        """
+        return self._state.identifiers(as_event(event, self._event_bytes), self._table(table))
+
+    def row_identifiers(self, row: Mapping[str, Any]) -> list[tuple[int, str]]:
+        """Return (index of the key, value) of each identifier that a batch row joins; private data.
+
+        row: its identifiers are text.
+        """
+        return self._state.identifiers(row, None)
+
     def _process(self, event: object, table: str | None, audience: int, now: object) -> Outcome:
         """As `process`, for what takes the longer way: JSON text, a table the config doesn't name."""
         name = self._table(table)

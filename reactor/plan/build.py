@@ -60,6 +60,7 @@ class Functions(msgspec.Struct, frozen=True):
     process: Mapping[str, Handler]
     evaluate: Mapping[str, Handler]
     time: Mapping[str, Callable[[Event, int | None], int]]
+    identifiers: Mapping[str, Callable[[Event], tuple[object, ...]]]
     offers: Callable[[Profile, int, int], dict[str, Offer]]
     parts: Callable[[Profile, int], tuple[Any, ...]]
 
@@ -81,6 +82,8 @@ class Plan:
             writer.write_evaluate(f"evaluate_{number}")
             source.add("", "")
             writer.write_time(f"time_{number}")
+            source.add("", "")
+            writer.write_identifiers(f"identifiers_{number}")
             source.add("", "")
         source.add("# Reads without an event", "")
         write_offers(source, self.layout, "offers_of")
@@ -111,6 +114,7 @@ class Plan:
             {table: space[f"process_{number}"] for table, number in self._numbers.items()},
             {table: space[f"evaluate_{number}"] for table, number in self._numbers.items()},
             {table: space[f"time_{number}"] for table, number in self._numbers.items()},
+            {table: space[f"identifiers_{number}"] for table, number in self._numbers.items()},
             space["offers_of"],
             space["parts_of"],
         )

@@ -115,6 +115,16 @@ class TableWriter:
             self._write_time(scribe, is_counting=False)
             self.source.add("return t")
 
+    def write_identifiers(self, name: str) -> None:
+        """Write `name(event) -> values`: what `attach` takes, of each key in config order."""
+        scribe = Scribe(self.source, self.layout, self.table, has_before=False)
+        with self.source.aside() as identifiers:
+            self._write_identifiers(scribe)
+        with self.source.block(f"def {name}(event):"):
+            self.source.add("get = event.get")
+            scribe.write_columns(self.config.limits.value_bytes)
+            self.source.add(*identifiers, f"return {self._values()}")
+
     # The door
 
     def _write_door(self, scribe: Scribe, *, is_counting: bool = True) -> None:

@@ -184,6 +184,18 @@ class State:
             self._count_stitched(stitched)
         return stitched is not None
 
+    def identifiers(self, event: Event, table: str | None) -> list[Identifier]:
+        """Return the valid identifiers of an event, or of a batch row if the table is None."""
+        if table is None:
+            values: Iterable[object] = (event.get(name) for name in self._names)
+        else:
+            functions = self.functions.identifiers
+            values = (functions.get(table) or functions[OTHER_TABLE])(event)
+        valid = self.identity.valid
+        return [
+            (k, value) for k, value in enumerate(values) if isinstance(value, str) and valid(k, value) is None
+        ]
+
     # Snapshots
 
     def adopt(self, profiles: Iterable[tuple[Profile, Profile]]) -> None:
