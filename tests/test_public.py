@@ -51,6 +51,8 @@ SIGNATURES = {
     Reactor.process_row: "(self, event, table=None, *, audience='public', now=None)",
     Reactor.watch: "(self, refs)",
     Reactor.event_time: "(self, event, table=None)",
+    Reactor.identifiers: "(self, event, table=None)",
+    Reactor.row_identifiers: "(self, row)",
     Reactor.packed_sizes: "(self)",
     Reactor.check: "(self)",
     Config.load: "(path)",
@@ -58,7 +60,7 @@ SIGNATURES = {
     reactor.compare: "(config_a, config_b, events, *, table=None, batch=None, audience='public', since=None,"
     " until=None, limit=None, time=None, table_column=None, strict=False, engine='auto', examples=3)",
     reactor.simulate: "(config, events, *, table=None, batch=None, audience='public', since=None, until=None,"
-    " limit=None, time=None, table_column=None, strict=False, engine='auto')",
+    " limit=None, time=None, table_column=None, strict=False, engine='auto', memory=None)",
 }
 
 

@@ -90,7 +90,7 @@ def _write(arguments: argparse.Namespace, comparison: Comparison) -> None:
     if arguments.summary is not None:
         write_summary(arguments.summary, comparison.summary())
     if arguments.out == "-":
-        encode(comparison.offers, "lines", binary_stdout())
+        encode([comparison.offers], "lines", binary_stdout())
     elif arguments.out is not None:
         write_frame(comparison.offers, arguments.out)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich import box
 from rich.cells import cell_len
@@ -14,8 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from reactor.cli.console import count_of, on_terminal, printable
-from reactor.replay import Results
 from reactor.spec import Config
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # Columns where there is no terminal to ask for its width.
 WIDTH = 100
@@ -23,9 +25,9 @@ MOST_EXAMPLES = 12
 GAP = " " * 3  # between two columns of a table
 
 
-def show(config: Config, results: Results, stream: TextIO) -> None:
-    """Print the summary of a replay to a stream."""
-    print_to(stream, lambda console: _print(console, config, results))
+def show(config: Config, summary: Mapping[str, Any], firsts: pl.DataFrame, stream: TextIO) -> None:
+    """Print the summary of a replay to a stream; firsts: the first offer of each section."""
+    print_to(stream, lambda console: _print(console, config, summary, firsts))
 
 
 def print_to(stream: TextIO, fill: Callable[[Console], None]) -> None:
@@ -38,13 +40,13 @@ def print_to(stream: TextIO, fill: Callable[[Console], None]) -> None:
     stream.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-def _print(console: Console, config: Config, results: Results) -> None:
-    console.print(_headline(results.summary))
-    for note in _notes(results.summary):
+def _print(console: Console, config: Config, summary: Mapping[str, Any], firsts: pl.DataFrame) -> None:
+    console.print(_headline(summary))
+    for note in _notes(summary):
         console.print(note)
     console.print()
-    console.print(_sections(results.summary))
-    examples = list(_examples(config, results))
+    console.print(_sections(summary))
+    examples = list(_examples(config, firsts))
     if examples:
         console.print()
         console.print(_example_table(examples, console.width))
@@ -116,10 +118,9 @@ def _notes(summary: Mapping[str, Any]) -> Iterator[Text]:
         yield Text(f"{count_of(summary['rejected'], 'bad row')} of {summary['rows']:,}", style="yellow")
 
 
-def _examples(config: Config, results: Results) -> Iterator[tuple[str, ...]]:
+def _examples(config: Config, firsts: pl.DataFrame) -> Iterator[tuple[str, ...]]:
     """Yield the first offer of each section; a payload that reads something sensitive stays unseen."""
     sensitive = {section.name for section in config.sections if section.sensitive}
-    firsts = results.offers.sort("time", "event").unique("section", keep="first", maintain_order=True)
     for offer in firsts.head(MOST_EXAMPLES).iter_rows(named=True):
         payload = "(sensitive: not shown)" if offer["section"] in sensitive else _payload(offer["attributes"])
         time = f"{offer['time']:%Y-%m-%d %H:%M}"

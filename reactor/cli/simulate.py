@@ -6,8 +6,9 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -35,6 +36,9 @@ from reactor.frames import form_of, need, replacing
 from reactor.replay import Options, Replay, Results
 from reactor.replay.options import BadRowError, options
 from reactor.spec import Config
+
+if TYPE_CHECKING:
+    from reactor.replay.pieced import PiecedResults
 
 SUMMARY = "replay a history: what was offered to whom"
 EXAMPLE = "reactor simulate reactor.yaml orders.csv.gz --batch loyalty.csv --out offers.parquet"
@@ -65,6 +69,11 @@ def add_events(parser: argparse.ArgumentParser) -> None:
     events.add_argument("--limit", metavar="N", type=int, help="the first N events after sorting by time")
     add_audience(parser)
     add_state(parser)
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="replay in pieces that fit into about this much, such as 2GB, by way of a temporary folder",
+    )
     parser.add_argument("--strict", action="store_true", help="end at the first bad row, with exit code 1")
     parser.add_argument(
         "--engine", choices=("auto", "live", "columnar"), default="auto", help="which engine (default: auto)"
@@ -89,14 +98,15 @@ def run(arguments: argparse.Namespace) -> int:
     config = load(arguments.config)
     inputs = inputs_of(arguments, config)
     _check_outputs(arguments)
-    try:
-        results = _replay(arguments, config, inputs)
-    except BadRowError as error:
-        problem = str(error)
-    else:
-        _write(arguments, results)
-        _report(arguments, config, results)
-        return DONE
+    with ExitStack() as stack:
+        try:
+            results = _replay(arguments, config, inputs, stack)
+        except BadRowError as error:
+            problem = str(error)
+        else:
+            _write(arguments, results)
+            _report(arguments, config, results)
+            return DONE
     complain(f"{problem}; nothing was written")
     return FOUND
 
@@ -136,21 +146,33 @@ def check_places(tables: Sequence[str | None], others: Sequence[str | None]) -> 
             raise CommandError(f"{path}: there is no such folder")
 
 
-def _replay(arguments: argparse.Namespace, config: Config, inputs: list[Input]) -> Results:
+def _replay(
+    arguments: argparse.Namespace, config: Config, inputs: list[Input], stack: ExitStack
+) -> Results | PiecedResults:
+    """Replay, whole or in pieces; what pieces leave on disk is removed with the stack."""
+    from reactor.replay.pieced import PiecedReplay, sizes_of
+
     chosen = options_of(arguments)
     events: Any = [(table, file) for file, table in inputs]
-    with progress("Reading"):
-        replay = Replay(config, events, chosen, batch=arguments.batch)
+    asked: dict[str, Any] = {
+        "attributes": arguments.attributes is not None,
+        "attributes_before": arguments.attributes_before is not None,
+        "profiles": arguments.profiles is not None,
+        "at": arguments.at,
+    }
+    if arguments.memory is None:
+        with progress("Reading"):
+            replay = Replay(config, events, chosen, batch=arguments.batch)
+        with progress("Replaying") as report:
+            results = replay.run(**asked, progress=report)
+        warn_of(replay.loaded)
+        return results
+    sizes = sizes_of(arguments.memory)
+    with progress("Reading") as report:
+        pieced = PiecedReplay(config, events, chosen, batch=arguments.batch, sizes=sizes, progress=report)
+    stack.callback(pieced.close)
     with progress("Replaying") as report:
-        results = replay.run(
-            attributes=arguments.attributes is not None,
-            attributes_before=arguments.attributes_before is not None,
-            profiles=arguments.profiles is not None,
-            at=arguments.at,
-            progress=report,
-        )
-    warn_of(replay.loaded)
-    return results
+        return pieced.parted(**asked, progress=report)
 
 
 def options_of(arguments: argparse.Namespace) -> Options:
@@ -169,26 +191,20 @@ def options_of(arguments: argparse.Namespace) -> Options:
     return msgspec.structs.replace(chosen, state=arguments.state)
 
 
-def _write(arguments: argparse.Namespace, results: Results) -> None:
-    from reactor.frames.writing import encode, write_frame
+def _write(arguments: argparse.Namespace, results: Results | PiecedResults) -> None:
+    from reactor.frames.writing import encode, write_frames
 
-    frames = {
-        arguments.attributes: results.attributes,
-        arguments.attributes_before: results.attributes_before,
-        arguments.profiles: results.profiles,
-        arguments.id_changes: results.id_changes,
-        arguments.rejects: results.rejects,
-    }
-    for path, frame in frames.items():
-        if path is not None and frame is not None:
-            write_frame(frame, path)
+    for name in ("attributes", "attributes_before", "profiles", "id_changes", "rejects"):
+        path = getattr(arguments, name)
+        if path is not None:
+            write_frames(results.frames(name), path)
     if arguments.summary is not None:
         write_summary(arguments.summary, results.summary)
     # Last, because a reader of stdout may leave before the end.
     if arguments.out == "-":
-        encode(results.offers, "lines", binary_stdout())
+        encode(results.frames("offers"), "lines", binary_stdout())
     elif arguments.out is not None:
-        write_frame(results.offers, arguments.out)
+        write_frames(results.frames("offers"), arguments.out)
 
 
 def write_summary(path: str, summary: Mapping[str, Any]) -> None:
@@ -197,10 +213,10 @@ def write_summary(path: str, summary: Mapping[str, Any]) -> None:
         target.write(json.dumps(summary, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
-def _report(arguments: argparse.Namespace, config: Config, results: Results) -> None:
+def _report(arguments: argparse.Namespace, config: Config, results: Results | PiecedResults) -> None:
     from reactor.cli.offered import show
 
-    show(config, results, sys.stderr if arguments.out == "-" else sys.stdout)
+    show(config, results.summary, results.firsts, sys.stderr if arguments.out == "-" else sys.stdout)
     for line in bad_rows(results.summary):
         warn(line)
     for text in results.summary["warnings"]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from reactor.frames import need
 from reactor.replay.options import BadRowError, Options, Results, options
-from reactor.replay.run import Replay, Run, simulate
+from reactor.replay.run import Replay, Run
+from reactor.replay.simulating import simulate
 
 if TYPE_CHECKING:
     from reactor.replay.comparison import Comparison, compare

@@ -43,6 +43,13 @@ class Input(NamedTuple):
     start: int
 
 
+class Part(NamedTuple):
+    """Events of some profiles, all of theirs, out of a history that ends at `ends_ms`."""
+
+    inputs: Sequence[Input]
+    ends_ms: int | None
+
+
 class Planned(NamedTuple):
     """An event in its turn: number over all inputs, time in ms, table, columns."""
 
@@ -58,6 +65,8 @@ class History:
     Rows stay as they were read: an event becomes a mapping when its turn comes.
     rows: how many there are in all inputs; rejects: those that could not be given a time.
     left_out: how many lie at `until` or after, or beyond `limit`.
+    ends_ms: when profiles are read at the end: the last event's time, or that of the history which
+        this one is a part of.
     """
 
     def __init__(self, inputs: Sequence[Input], options: Options, time_of: TimeOf, config: Config) -> None:
@@ -68,7 +77,7 @@ class History:
         self.rows = sum(len(each.rows) for each in inputs)
         times = np.full(self.rows, -1, dtype=np.int64)  # no event's time is below 0
         for each in inputs:
-            reader = _Times(each, config, options, time_of)
+            reader = Times(each, config, options, time_of)
             for row, found in enumerate(reader.read()):
                 if isinstance(found, BadRow):
                     self.rejects.append(self._reject(each, row, reader.table_at(row), found))
@@ -76,6 +85,7 @@ class History:
                     times[each.start + row] = found
         self._order = self._planned(times, options)
         self._times = times[self._order]
+        self.ends_ms = self.last_ms
         self.left_out = self.rows - len(self.rejects) - len(self._order)
 
     def __len__(self) -> int:
@@ -141,21 +151,21 @@ def inputs_of(events: Events, config: Config, options: Options) -> list[Input]:
     keys = [key.name for key in config.keys]
     inputs: list[Input] = []
     start = 0
-    for table, source in _sources(events):
+    for table, source in sources_of(events):
         rows = rows_of(source, keys=keys, most_bytes=config.limits.event_bytes)
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else "events"
-        each = Input(name, table or _fallback(config, options), rows, start)
-        _require_columns(each, config, options)
+        each = Input(name, table or table_of(config, options), rows, start)
+        require_columns(each, config, options)
         inputs.append(each)
         start += len(rows)
     return inputs
 
 
-def _sources(events: Any) -> Iterator[tuple[str | None, Any]]:
+def sources_of(events: Any) -> Iterator[tuple[str | None, Any]]:
     """Yield (table or None, source) for every form that `events` may have."""
     if isinstance(events, Mapping):
         for table, source in events.items():
-            for _, each in _sources(source):
+            for _, each in sources_of(source):
                 yield table, each
     elif isinstance(events, list | tuple) and events and all(_is_input(each) for each in events):
         for each in events:
@@ -171,7 +181,7 @@ def _is_input(source: object) -> bool:
     return isinstance(source, str | os.PathLike) or is_table(source)
 
 
-def _fallback(config: Config, options: Options) -> str | None:
+def table_of(config: Config, options: Options) -> str | None:
     """Return the table of events that name none; None where a column does."""
     if options.table is not None or options.table_column is not None:
         return options.table
@@ -183,7 +193,7 @@ def _fallback(config: Config, options: Options) -> str | None:
     )
 
 
-def _require_columns(each: Input, config: Config, options: Options) -> None:
+def require_columns(each: Input, config: Config, options: Options) -> None:
     """Raise EventError if a source has none of a column that every row must have."""
     if each.rows.columns is None or not len(each.rows):
         return
@@ -196,7 +206,7 @@ def _require_columns(each: Input, config: Config, options: Options) -> None:
         raise EventError(each.name, f'expected a column "{needed}", got none ({hint})')
 
 
-class _Times:
+class Times:
     """Reads the table and time of every row of an input, and of no column more than that needs."""
 
     def __init__(self, each: Input, config: Config, options: Options, time_of: TimeOf) -> None:
@@ -210,7 +220,7 @@ class _Times:
     def read(self) -> Iterator[int | BadRow]:
         """Yield the time of each row in ms, or what is wrong with it."""
         for number, row in enumerate(self._narrow().take(range(len(self._each.rows)))):
-            yield row if isinstance(row, BadRow) else self._time(number, row)
+            yield row if isinstance(row, BadRow) else self.time(number, row)
 
     def table_at(self, row: int) -> str | None:
         """Return the table of a row that was found bad, where it is known."""
@@ -223,7 +233,8 @@ class _Times:
         declared = self._tables.get(table, Table(table))
         return rows if declared.time in declared.columns else rows.select([declared.time])
 
-    def _time(self, number: int, row: Mapping[str, object]) -> int | BadRow:
+    def time(self, number: int, row: Mapping[str, object]) -> int | BadRow:
+        """Return the time of a row in ms, or what is wrong with it."""
         table = self._each.table or row.get(self._column or "")
         if not isinstance(table, str) or not table:
             return BadRow(self._column or "", "expected the name of a table")

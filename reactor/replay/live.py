@@ -19,6 +19,7 @@ from reactor.replay.options import Options, Progress
 from reactor.replay.profiles import profiles_frame
 from reactor.replay.tables import TEXTS, TIME, TableBuilder, json_text, part_columns
 from reactor.spec.model import Config
+from reactor.units import to_datetime
 
 _STEP: Final = 500  # events between two reports of progress
 
@@ -74,6 +75,7 @@ class LivePass:
         self.failures: Counter[tuple[str, str]] = Counter()
         self.rejects: list[Reject] = []
         self.profiles: pl.DataFrame | None = None
+        self.profile_count = 0
         self._options = options
         self._at_ms = at_ms
         self._wants_profiles = profiles
@@ -114,7 +116,8 @@ class LivePass:
                 refused = EventError(error.path, error.reason)
             self.rejects.append(history.rejected(planned, refused))
         if self.profiles is None:
-            self._take_profiles(self._at_ms if self._at_ms is not None else history.last_ms)
+            self._take_profiles(self._at_ms if self._at_ms is not None else history.ends_ms)
+        self.profile_count = self._present(history.ends_ms)
         if progress is not None:
             progress(total, total)
 
@@ -204,6 +207,13 @@ class LivePass:
     def _take_profiles(self, at_ms: int | None) -> None:
         if self._wants_profiles:
             self.profiles = profiles_frame(self.engine, self._keys, self._options.audience, at_ms)
+
+    def _present(self, at_ms: int | None) -> int:
+        """Count the profiles that are not gone at the end, whether or not they are cleared away yet."""
+        if self.engine.config.limits.idle_ms is None or at_ms is None:
+            return int(self.engine.stats()["profiles"])
+        now = to_datetime(at_ms)
+        return sum(self.engine.profile(rid=rid, now=now) is not None for rid in self.engine.rids())
 
     def _rid(self, outcome: Outcome) -> str | None:
         value = outcome.rid_value

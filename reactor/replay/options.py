@@ -59,6 +59,18 @@ class Results(msgspec.Struct, frozen=True):
     profiles: pl.DataFrame | None
     summary: dict[str, Any]
 
+    @property
+    def firsts(self) -> pl.DataFrame:
+        """The first offer of each section, in order of time."""
+        return self.offers.sort("time", "event").unique("section", keep="first", maintain_order=True)
+
+    def frames(self, name: str) -> list[pl.DataFrame]:
+        """Return a table in frames, here one. Raises KeyError for one that was not asked for."""
+        frame: pl.DataFrame | None = getattr(self, name)
+        if frame is None:
+            raise KeyError(name)
+        return [frame]
+
     def __repr__(self) -> str:
         return f"Results({self.offers.height} offers, {self.rejects.height} rejects)"
 

@@ -1,17 +1,16 @@
-"""`simulate`, and the replay behind it."""
+"""A history that is replayed, and what that gave."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from reactor.errors import ReactorError, did_you_mean
 from reactor.frames import Source, need
-from reactor.payload import Audience
-from reactor.replay.options import Engine, Events, Options, Progress, Results, moment, options
+from reactor.replay.options import Events, Options, Progress, Results, moment
 from reactor.spec import Config, load_config
 from reactor.spec.model import Table
 from reactor.state import ReloadReport
@@ -20,61 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from reactor.engine import Reactor
-    from reactor.replay.history import Planned
-
-
-def simulate(
-    config: str | os.PathLike[str] | Mapping[str, Any] | Config,
-    events: Events,
-    *,
-    table: str | None = None,
-    batch: Source | None = None,
-    audience: Audience = "public",
-    since: object = None,
-    until: object = None,
-    limit: int | None = None,
-    time: str | None = None,
-    table_column: str | None = None,
-    strict: bool = False,
-    engine: Engine = "auto",
-) -> Run:
-    """Replay a history against a config; return what was offered, and more on demand.
-
-    config: a path, a mapping or a Config.
-    events: a file, or several; a polars, pandas or Arrow table; an iterable of mappings; or a
-        mapping of table → any of these. They are sorted by time; ties stay in the order given.
-    table, table_column: the table of events that name none; or the column that names it.
-    batch: rows for `import_batch`, loaded before the first event.
-    since, until: times; events before `since` build state but give no rows, events at or after
-        `until` are not read. limit: the most events, after sorting.
-    time: the time column of all tables, in place of the config's.
-    strict: the first bad row ends the run with an EventError; else it becomes a row of `rejects`.
-    engine: "auto" or "live".
-    Raises ConfigError; EventError for what can't be read; ReactorError for arguments that don't fit.
-
-    >>> config = {
-    ...     "version": 1, "name": "shop",
-    ...     "identity": {"keys": {"id": {}}},
-    ...     "key_events": {"order": "shop.orders"},
-    ...     "personalizations": {"page": {"sections": {"Thanks": {
-    ...         "on": "order", "payload": {"strings": {"message": "Thank you"}}}}}},
-    ... }
-    >>> run = simulate(config, [{"id": "a", "time": 1700000000}, {"id": "b", "time": "soon"}])
-    >>> run.offers["event", "section"].rows(), run.rejects["event", "path"].rows()
-    ([(0, 'Thanks')], [(1, 'time')])
-    """
-    chosen = options(
-        table=table,
-        table_column=table_column,
-        time=time,
-        audience=audience,
-        since=since,
-        until=until,
-        limit=limit,
-        strict=strict,
-        engine=engine,
-    )
-    return Run(Replay(config, events, chosen, batch=batch))
+    from reactor.replay.history import Part, Planned
 
 
 class Replay:
@@ -87,7 +32,7 @@ class Replay:
     def __init__(
         self,
         config: str | os.PathLike[str] | Mapping[str, Any] | Config,
-        events: Events,
+        events: Events | Part,
         chosen: Options | None = None,
         *,
         batch: Source | None = None,
@@ -95,14 +40,16 @@ class Replay:
         need("polars", "a replay")
         from reactor.engine import Reactor
         from reactor.replay.batch import Batch
-        from reactor.replay.history import History, inputs_of
+        from reactor.replay.history import History, Part, inputs_of
 
         self.options = chosen or Options()
-        self.config = _retimed(_loaded(config), self.options.time)
+        self.config = prepared(config, self.options)
         self._batch = None if batch is None else Batch(batch, self.config, strict=self.options.strict)
-        inputs = inputs_of(events, self.config, self.options)
+        inputs = events.inputs if isinstance(events, Part) else inputs_of(events, self.config, self.options)
         self.loaded: ReloadReport | None = None
         self._history = History(inputs, self.options, Reactor(self.config).event_time, self.config)
+        if isinstance(events, Part):
+            self._history.ends_ms = events.ends_ms
 
     def __len__(self) -> int:
         """Count the events that will be processed."""
@@ -175,6 +122,22 @@ class Replay:
         return f"Replay({len(self)} events)"
 
 
+class Replays(Protocol):
+    """What can replay a history any number of times: `Replay`, whole or in pieces."""
+
+    config: Config
+
+    def run(
+        self,
+        *,
+        attributes: bool = False,
+        attributes_before: bool = False,
+        profiles: bool = False,
+        at: object = None,
+    ) -> Results:
+        """Replay once."""
+
+
 class Run:
     """What a replay gave: polars frames with the columns of the command's files.
 
@@ -183,7 +146,7 @@ class Run:
     with the same outcome.
     """
 
-    def __init__(self, replay: Replay) -> None:
+    def __init__(self, replay: Replays) -> None:
         self._replay = replay
         results = replay.run()
         self.offers: pl.DataFrame = results.offers
@@ -243,6 +206,11 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({self._summary['events']} events, {self.offers.height} offers)"
+
+
+def prepared(config: str | os.PathLike[str] | Mapping[str, Any] | Config, chosen: Options) -> Config:
+    """Return a config as a replay with these options takes it."""
+    return _retimed(_loaded(config), chosen.time)
 
 
 def _loaded(config: str | os.PathLike[str] | Mapping[str, Any] | Config) -> Config:

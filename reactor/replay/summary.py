@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
@@ -13,6 +14,8 @@ from reactor.replay.live import LivePass
 from reactor.replay.options import Options
 from reactor.spec.model import Config
 from reactor.units import format_time
+
+_COUNTED: Final = ("offers", "redacted", "profiles")  # of a section
 
 
 def summarize(
@@ -30,6 +33,7 @@ def summarize(
     """
     rejects = [*history.rejects, *done.rejects, *batch_rejects]
     sections = _sections(config, offers)
+    columns = {name for each in history.inputs for name in each.rows.columns or ()}
     return {
         "config": config.name,
         "engine": "live",
@@ -41,8 +45,8 @@ def summarize(
         "rejected": len(rejects),
         "first": _time(history.first_ms),
         "last": _time(history.last_ms),
-        "tables": dict(done.by_table),
-        "profiles": done.engine.stats()["profiles"],
+        "tables": dict(sorted(done.by_table.items())),
+        "profiles": done.profile_count,
         "without_identifier": done.without_identifier,
         "validation_failures": [
             {"key": key, "reason": reason, "events": count}
@@ -54,11 +58,86 @@ def summarize(
         "batch": None if batch is None else dict(batch),
         "rejects": _reasons(rejects),
         "warnings": [
-            *_identity_warnings(config, history, done),
-            *_table_warnings(config, done),
+            *_identity_warnings(config, columns, done.events, done.without_identifier, done.failures),
+            *_table_warnings(config, done.by_table),
             *_batch_warnings(batch),
         ],
     }
+
+
+class Whole(NamedTuple):
+    """What is known of a history apart from its parts; times in ms, None without events.
+
+    columns: of all inputs that have the same for every row. batch: the engine's report on the load.
+    """
+
+    rows: int
+    left_out: int
+    first_ms: int | None
+    last_ms: int | None
+    columns: Collection[str]
+    rejects: Sequence[Reject]
+    batch: Mapping[str, Any] | None
+
+
+def united(
+    config: Config, options: Options, whole: Whole, parts: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the summary of a history from the summaries of parts that share no profile."""
+    engines = {part["engine"] for part in parts}
+    tables: Counter[str] = Counter()
+    failures: Counter[tuple[str, str]] = Counter()
+    for part in parts:
+        tables.update(part["tables"])
+        failures.update(
+            {(each["key"], each["reason"]): each["events"] for each in part["validation_failures"]}
+        )
+    sections = [
+        {**each, **{name: sum(part["sections"][place][name] for part in parts) for name in _COUNTED}}
+        for place, each in enumerate(_no_sections(config))
+    ]
+    total = {
+        name: sum(part[name] for part in parts)
+        for name in ("events", "before_since", "profiles", "without_identifier", "offers")
+    }
+    warnings = [
+        *_identity_warnings(config, whole.columns, total["events"], total["without_identifier"], failures),
+        *_table_warnings(config, tables),
+        *_batch_warnings(whole.batch),
+    ]
+    return {
+        "config": config.name,
+        "engine": engines.pop() if len(engines) == 1 else "mixed",
+        "audience": options.audience,
+        "rows": whole.rows,
+        "events": total["events"],
+        "before_since": total["before_since"],
+        "left_out": whole.left_out,
+        "rejected": len(whole.rejects),
+        "first": _time(whole.first_ms),
+        "last": _time(whole.last_ms),
+        "tables": dict(sorted(tables.items())),
+        "profiles": total["profiles"],
+        "without_identifier": total["without_identifier"],
+        "validation_failures": [
+            {"key": key, "reason": reason, "events": count}
+            for (key, reason), count in sorted(failures.items())
+        ],
+        "offers": total["offers"],
+        "redacted": sum(section["redacted"] for section in sections),
+        "sections": sections,
+        "batch": None if whole.batch is None else dict(whole.batch),
+        "rejects": _reasons(whole.rejects),
+        "warnings": warnings,
+    }
+
+
+def _no_sections(config: Config) -> list[dict[str, Any]]:
+    """Return the entry of every section as it is without an offer, in config order."""
+    none = dict.fromkeys(_COUNTED, 0)
+    return [
+        {"personalization": each.personalization, "section": each.name, **none} for each in config.sections
+    ]
 
 
 def _sections(config: Config, offers: pl.DataFrame) -> list[dict[str, Any]]:
@@ -73,11 +152,9 @@ def _sections(config: Config, offers: pl.DataFrame) -> list[dict[str, Any]]:
         )
         .iter_rows(named=True)
     }
-    none = {"offers": 0, "redacted": 0, "profiles": 0}
     return [
-        {"personalization": each.personalization, "section": each.name}
-        | {name: counted.get(each.name, none)[name] for name in none}
-        for each in config.sections
+        {**each, **{name: counted.get(each["section"], each)[name] for name in _COUNTED}}
+        for each in _no_sections(config)
     ]
 
 
@@ -98,33 +175,41 @@ def _reasons(rejects: Sequence[Reject]) -> list[dict[str, Any]]:
     ]
 
 
-def _identity_warnings(config: Config, history: History, done: LivePass) -> list[str]:
-    if done.without_identifier * 2 <= done.events:
+def _identity_warnings(
+    config: Config,
+    columns: Collection[str],
+    events: int,
+    without: int,
+    failures: Mapping[tuple[str, str], int],
+) -> list[str]:
+    """Say it if most events carry no identifier, with the likely reason.
+
+    columns: of all inputs that have the same for every row.
+    """
+    if without * 2 <= events:
         return []
-    share = f"{done.without_identifier:,} of {done.events:,} events"
+    share = f"{without:,} of {events:,} events"
     keys = [key.name for key in config.keys if not key.internal]
     text = f"{share} carry no usable identifier: they belong to no profile, and build none"
     made = {name for table in config.tables.values() for name in table.columns}
-    columns = {name for each in history.inputs for name in each.rows.columns or ()}
     missing = [key for key in keys if columns and key not in columns and key not in made]
     if missing:
         hints = [
             f'"{key}"' + (f" ({hint})" if (hint := did_you_mean(key, columns)) else "") for key in missing
         ]
         text += f"; no column is named {', '.join(hints)}"
-    elif done.failures:
-        reasons = [
-            f"{key}: {reason} ({count:,} times)" for (key, reason), count in done.failures.most_common(3)
-        ]
+    elif failures:
+        most = sorted(failures.items(), key=lambda failure: (-failure[1], failure[0]))[:3]
+        reasons = [f"{key}: {reason} ({count:,} times)" for (key, reason), count in most]
         text += f"; {'; '.join(reasons)}"
     else:
         text += f"; the stitching keys are {', '.join(keys)}"
     return [text]
 
 
-def _table_warnings(config: Config, done: LivePass) -> list[str]:
+def _table_warnings(config: Config, tables: Collection[str]) -> list[str]:
     named = {event.table for event in config.key_events.values()}
-    unknown = [table for table in done.by_table if table not in named]
+    unknown = sorted(table for table in tables if table not in named)
     warnings = []
     for table in unknown[:10]:
         hint = did_you_mean(table, named)

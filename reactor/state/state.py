@@ -31,7 +31,7 @@ from reactor.identity import (
     is_at_rest,
 )
 from reactor.payload import Notes
-from reactor.plan import CLAMPED, LATE, Bindings, Event, Plan, WatchHandler, refs_of
+from reactor.plan import CLAMPED, LATE, OTHER_TABLE, Bindings, Event, Plan, WatchHandler, refs_of
 from reactor.spec.model import Config
 from reactor.state.batch import BatchReader, BatchReport, Waiting
 from reactor.state.leaving import Leaving

@@ -1,0 +1,348 @@
+"""A history cut into buckets by connected identifiers, in two passes over its sources.
+
+The first pass reads times and identifiers, piece by piece, and learns which identifiers belong
+together. The second puts every event aside, on disk, with those of its bucket. Profiles never
+share an identifier, so each bucket can be replayed by itself (law L6).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from reactor.engine import Reactor
+from reactor.frames import BadRow
+from reactor.frames.pieces import HeldPieces, PickedRows, Pieces, PieceSize, keep_rows, kept_rows, pieces_of
+from reactor.frames.pieces import row_bytes as bytes_of
+from reactor.frames.rows import JsonRows, Rows
+from reactor.replay.components import Coder, Codes, components, pack
+from reactor.replay.history import Input, Part, Reject, Times, require_columns, sources_of, table_of
+from reactor.replay.options import BadRowError, Events, Options, Progress
+from reactor.spec import Config
+from reactor.spec.model import Table
+
+_STATE_BYTES: Final = 600  # about what an event costs a replay beside its row
+
+Batch = Sequence[Mapping[str, object]]
+
+
+class SourcePieces(NamedTuple):
+    """A source of events; `start` is the number of its first row over all inputs, once it is known."""
+
+    name: str
+    table: str | None
+    pieces: Pieces
+
+
+class Sizes(msgspec.Struct, frozen=True):
+    """How much is held at once.
+
+    piece: of what is read. bucket_rows: the most events of a bucket, or None for as many as
+        `bucket_bytes` hold. kept_bytes: of what waits to be put aside.
+    """
+
+    piece: PieceSize
+    bucket_rows: int | None
+    bucket_bytes: int
+    kept_bytes: int
+
+
+class Spill:
+    """A history in buckets.
+
+    rows: in all inputs; left_out, rejects, first_ms, last_ms: as a `History` has them.
+    events: how many are in buckets. large: the rows of each component that is larger than a bucket.
+    Raises as a `History` does.
+    """
+
+    def __init__(
+        self,
+        events: Events,
+        config: Config,
+        options: Options,
+        batch: Batch,
+        sizes: Sizes,
+        folder: Path,
+        progress: Progress | None = None,
+    ) -> None:
+        self._config = config
+        self._options = options
+        self._sizes = sizes
+        self._folder = folder
+        self._engine = Reactor(config)
+        self._sources = list(_opened(events, config, options, sizes.piece))
+        self._starts: list[int] = []
+        self._scans: list[int] = []  # rows of each piece, in order
+        self.rows = 0
+        self.rejects: list[Reject] = []
+        self._bytes = 0
+        identifiers = _Identifiers()
+        for source in self._sources:
+            self._starts.append(self.rows)
+            self._scan(source, identifiers)
+        self._batch = batch
+        firsts = [self._coded(identifiers, self._engine.row_identifiers(row)) for row in batch]
+        self._codes, self._component = identifiers.components()
+        self._choose()
+        self._assign(np.array(firsts, dtype=np.int64))
+        self._put_aside(progress)
+
+    # The first pass
+
+    def _scan(self, source: SourcePieces, identifiers: _Identifiers) -> None:
+        """Read the times and identifiers of a source; keep them by piece, on disk."""
+        start = self.rows
+        for rows in source.pieces.read(self._needed(source.table)):
+            each = Input(source.name, source.table, rows, self.rows)
+            require_columns(each, self._config, self._options)
+            times, codes = self._scanned(each, start, identifiers)
+            np.save(self._folder / f"times-{len(self._scans)}.npy", times)
+            np.save(self._folder / f"codes-{len(self._scans)}.npy", codes)
+            self._scans.append(len(rows))
+            self.rows += len(rows)
+            self._bytes += bytes_of(rows)
+            identifiers.compact()
+
+    def _scanned(self, each: Input, start: int, identifiers: _Identifiers) -> tuple[Codes, Codes]:
+        """Return each row's time, -1 for none, and the code of its first identifier, 0 for none."""
+        reader = Times(each, self._config, self._options, self._engine.event_time)
+        column = self._options.table_column or ""
+        times, codes = [], []
+        for number, row in enumerate(each.rows.take(range(len(each.rows)))):
+            found = row if isinstance(row, BadRow) else reader.time(number, row)
+            if isinstance(row, BadRow) or isinstance(found, BadRow):
+                assert isinstance(found, BadRow)
+                self._reject(each, number, start, reader.table_at(number), found)
+                times.append(-1)
+                codes.append(0)
+                continue
+            times.append(found)
+            table = each.table or str(row[column])
+            codes.append(self._coded(identifiers, self._engine.identifiers(row, table)))
+        return np.array(times, dtype=np.int64), np.array(codes, dtype=np.int64)
+
+    def _coded(self, identifiers: _Identifiers, found: list[tuple[int, str]]) -> int:
+        return identifiers.add(found) if found else 0
+
+    def _reject(self, each: Input, number: int, start: int, table: str | None, bad: BadRow) -> None:
+        event = each.start + number
+        if self._options.strict:
+            raise BadRowError(each.name, event, bad.path, bad.reason)
+        self.rejects.append(Reject(event, table, each.name, event - start, bad.path, bad.reason))
+
+    def _needed(self, table: str | None) -> set[str] | None:
+        """Return the columns that times and identifiers are read from; None for all."""
+        if table is None:
+            return None
+        declared = self._config.tables.get(table, Table(table))
+        wanted = {declared.time, *(key.name for key in self._config.keys)}
+        if not wanted & declared.columns.keys():
+            return wanted
+        made = {ref.name for name in declared.columns for ref in declared.columns[name].refs}
+        return wanted | made
+
+    # Between the passes
+
+    def _pieces(self) -> Iterator[tuple[int, Codes, Codes]]:
+        """Yield (number of the first row, times, codes) of each piece."""
+        start = 0
+        for place, count in enumerate(self._scans):
+            times = np.load(self._folder / f"times-{place}.npy")
+            yield start, times, np.load(self._folder / f"codes-{place}.npy")
+            start += count
+
+    def _choose(self) -> None:
+        """Find out which events are replayed: those before `until`, and of these the first `limit`."""
+        limit = self._options.limit
+        self._cut: tuple[int, int] | None = None
+        if limit is not None:
+            kept = [start + np.flatnonzero(self._in_time(times)) for start, times, _ in self._pieces()]
+            numbers = np.concatenate([*kept, np.empty(0, dtype=np.int64)])
+            chosen = [times[self._in_time(times)] for _, times, _ in self._pieces()]
+            times = np.concatenate([*chosen, np.empty(0, dtype=np.int64)])
+            order = np.argsort(times, kind="stable")[:limit]
+            last = order[-1] if len(order) else None
+            self._cut = (-1, -1) if last is None else (int(times[last]), int(numbers[last]))
+        lengths = np.zeros(len(self._codes), dtype=np.int64)
+        self._nobody = 0
+        found: list[int] = []
+        for start, times, codes in self._pieces():
+            kept_here = self._kept(start, times)
+            if kept_here.any():
+                found += [int(times[kept_here].min()), int(times[kept_here].max())]
+            held = codes[kept_here]
+            self._nobody += int((held == 0).sum())
+            np.add.at(lengths, np.searchsorted(self._codes, held[held != 0]), 1)
+        self._rows_of = np.bincount(self._component, lengths, int(self._component.max(initial=-1)) + 1)
+        self.first_ms: int | None = min(found, default=None)
+        self.last_ms: int | None = max(found, default=None)
+        self.events = self._nobody + int(self._rows_of.sum())
+        self.left_out = self.rows - len(self.rejects) - self.events
+
+    def _in_time(self, times: Codes) -> Any:
+        until = self._options.until_ms
+        return times >= 0 if until is None else (times >= 0) & (times < until)
+
+    def _kept(self, start: int, times: Codes) -> Any:
+        """Tell which rows of a piece are replayed."""
+        kept = self._in_time(times)
+        if self._cut is None:
+            return kept
+        time_ms, number = self._cut
+        tied = (times == time_ms) & (start + np.arange(len(times)) <= number)
+        return kept & ((times < time_ms) | tied)
+
+    def _assign(self, batch: Codes) -> None:
+        """Give every component a bucket, and every batch row the bucket of its identifiers."""
+        most = self._sizes.bucket_rows
+        if most is None:
+            row_bytes = self._bytes / max(self.rows, 1)
+            most = max(1_000, int(self._sizes.bucket_bytes / (4 * row_bytes + _STATE_BYTES)))
+        self.bucket_rows = most
+        self._bucket_of, large = pack(self._rows_of.astype(np.int64), most)
+        self.large = sorted((int(rows) for rows in self._rows_of[large]), reverse=True)
+        self.components = len(self._rows_of)
+        self._somebody = int(self._bucket_of.max(initial=-1)) + 1
+        # Events without an identifier know nothing of each other, and fill buckets of their own.
+        self.buckets = max(1, self._somebody + -(-self._nobody // most))
+        self._batch_bucket = np.full(len(batch), -1, dtype=np.int64)
+        known = np.flatnonzero(batch)
+        places = self._component[np.searchsorted(self._codes, batch[known])]
+        self._batch_bucket[known] = np.where(self._rows_of[places] > 0, self._bucket_of[places], -1)
+
+    # The second pass
+
+    def _put_aside(self, progress: Progress | None) -> None:
+        """Sort the rows of all sources into buckets; what is read from files goes to disk."""
+        self._numbers: dict[tuple[int, int], list[Codes]] = {}
+        self._frames: dict[tuple[int, int], list[pl.DataFrame]] = {}
+        self._files: dict[tuple[int, int], list[Path]] = {}
+        self._json: set[int] = set()
+        waiting = done = nobody = 0
+        pieces = self._pieces()
+        for place, source in enumerate(self._sources):
+            for rows in source.pieces.read():
+                start, times, codes = next(pieces)
+                kept = np.flatnonzero(self._kept(start, times))
+                held = codes[kept]
+                buckets = np.empty(len(kept), dtype=np.int64)
+                some = held != 0
+                buckets[some] = self._bucket_of[self._component[np.searchsorted(self._codes, held[some])]]
+                others = int((~some).sum())
+                buckets[~some] = self._somebody + (nobody + np.arange(others)) // self.bucket_rows
+                nobody += others
+                waiting += self._sort_in(place, rows, start, kept, buckets)
+                if waiting > self._sizes.kept_bytes:
+                    self._flush()
+                    waiting = 0
+                done += len(rows)
+                if progress is not None:
+                    progress(done, self.rows)
+        self._flush()
+
+    def _sort_in(self, place: int, rows: Rows, start: int, kept: Codes, buckets: Codes) -> int:
+        """Add rows of a piece to their buckets; return how many bytes wait to be put aside."""
+        if not len(kept):
+            return 0
+        order = np.argsort(buckets, kind="stable")
+        if isinstance(rows, JsonRows):
+            self._json.add(place)
+        frame = keep_rows(rows)
+        if frame is not None:
+            frame = frame[kept[order]]
+        found, firsts = np.unique(buckets[order], return_index=True)
+        for bucket, first, end in zip(found.tolist(), firsts, [*firsts[1:], len(order)], strict=True):
+            own = start + kept[order[first:end]]
+            self._numbers.setdefault((bucket, place), []).append(own)
+            if frame is not None:
+                self._frames.setdefault((bucket, place), []).append(frame.slice(first, end - first))
+        return 0 if frame is None else int(frame.estimated_size())
+
+    def _flush(self) -> None:
+        """Write what waits."""
+        for (bucket, place), frames in self._frames.items():
+            files = self._files.setdefault((bucket, place), [])
+            files.append(self._folder / f"rows-{bucket}-{place}-{len(files)}.ipc")
+            pl.concat(frames).write_ipc(files[-1])
+        self._frames.clear()
+
+    # The buckets
+
+    def bucket(self, bucket: int) -> tuple[Part, Codes, list[Mapping[str, object]]]:
+        """Return a bucket's events, the number of each over all inputs, and its batch rows."""
+        inputs, numbers = [], []
+        start = 0
+        for place, source in enumerate(self._sources):
+            parts = self._numbers.get((bucket, place))
+            if parts is None:
+                continue
+            own = np.concatenate(parts)
+            inputs.append(Input(source.name, source.table, self._rows(bucket, place, own), start))
+            numbers.append(own)
+            start += len(own)
+        rows = [self._batch[row] for row in np.flatnonzero(self._batch_bucket == bucket).tolist()]
+        return Part(inputs, self.last_ms), np.concatenate([*numbers, np.empty(0, dtype=np.int64)]), rows
+
+    def _rows(self, bucket: int, place: int, numbers: Codes) -> Rows:
+        pieces = self._sources[place].pieces
+        if isinstance(pieces, HeldPieces):
+            return PickedRows(pieces.rows, (numbers - self._starts[place]).tolist())
+        frames = (pl.read_ipc(path) for path in self._files[bucket, place])
+        return kept_rows(frames, place in self._json, self._config.limits.event_bytes)
+
+    def placed(self, event: int) -> tuple[str, int]:
+        """Return the source that an event is from, and its number there."""
+        place = max(place for place, start in enumerate(self._starts) if start <= event)
+        return self._sources[place].name, event - self._starts[place]
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns of all inputs that have the same for every row."""
+        return {name for source in self._sources for name in source.pieces.columns or ()}
+
+
+class _Identifiers:
+    """The identifiers that were seen, as codes, and which of them were seen together."""
+
+    def __init__(self) -> None:
+        self._coder = Coder()
+        self._singles: set[int] = set()
+        self._links: set[tuple[int, int]] = set()
+        self._known: Codes = np.empty(0, dtype=np.int64)
+        self._linked: Codes = np.empty((0, 2), dtype=np.int64)
+
+    def add(self, identifiers: Sequence[tuple[int, str]]) -> int:
+        """Take in the identifiers of an event or a row; return the code of the first."""
+        first, *others = self._coder.codes(identifiers)
+        self._singles.add(first)
+        for other in others:
+            self._links.add((first, other))
+        return first
+
+    def compact(self) -> None:
+        """Move what was seen into arrays."""
+        self._known = np.union1d(self._known, np.fromiter(self._singles, np.int64, len(self._singles)))
+        new = np.array(list(self._links), dtype=np.int64).reshape(-1, 2)
+        self._linked = np.unique(np.concatenate([self._linked, new]), axis=0)
+        self._singles.clear()
+        self._links.clear()
+
+    def components(self) -> tuple[Codes, Codes]:
+        """Return the codes that came first in some event or row, sorted, and the component of each."""
+        self.compact()
+        alone = np.stack([self._known, np.zeros_like(self._known)], axis=1)
+        return self._known, components(np.concatenate([alone, self._linked]))[: len(self._known)]
+
+
+def _opened(events: Events, config: Config, options: Options, size: PieceSize) -> Iterator[SourcePieces]:
+    keys = [key.name for key in config.keys]
+    for table, source in sources_of(events):
+        pieces = pieces_of(source, size, keys=keys, most_bytes=config.limits.event_bytes)
+        name = os.fspath(source) if isinstance(source, str | os.PathLike) else "events"
+        yield SourcePieces(name, table or table_of(config, options), pieces)
