@@ -92,7 +92,7 @@ def _compared(node: Compare, wants: bool, read: Read, bare: bool) -> Distance:
     if not _is_subject(subject) and _is_subject(other):
         subject, other, op = other, subject, _TURNED[op]
     value, bound = value_of(subject, read), value_of(other, read)
-    text, written = sql(subject, bare=bare), _bound(other, bound, bare)
+    text, written = sql(subject, bare=bare), _bound(other, bound, bare, node.kind)
     of_list = value.__class__ in LIST_CLASSES or bound.__class__ in LIST_CLASSES
     if bound is None:
         words = f"{_is(text, value, subject)}, and {sql(other, bare=bare)} is unset"
@@ -107,8 +107,18 @@ def _compared(node: Compare, wants: bool, read: Read, bare: bool) -> Distance:
     by, missing = _missing(
         view_of(subject, node.kind)(value), view_of(other, node.kind)(bound), op, node.kind
     )
-    words = f"{_is(text, value, subject, node.kind)}, {needs}{missing}"
-    return Distance(words, text, _out(value, subject, node.kind), op, _out(bound, other, node.kind), by)
+    seen, kind = _seen(value, subject, node.kind)
+    held, bound_kind = _seen(bound, other, node.kind)
+    words = f"{_is(text, seen, subject, kind)}, {needs}{missing}"
+    return Distance(words, text, value_json(seen, kind), op, value_json(held, bound_kind), by)
+
+
+def _seen(value: Any, node: Node, kind: str) -> tuple[Any, str]:
+    """Return a side of a comparison as it is compared, and its kind; as it is where it can't be."""
+    if node.type not in ("untyped", "list"):
+        return value, node.type
+    seen = view_of(node, kind)(value)
+    return (value, "untyped") if seen is None else (seen, kind)
 
 
 def _is_subject(node: Node) -> bool:
@@ -194,13 +204,13 @@ def truth_word(truth: Truth3) -> Any:
 def _is(text: str, value: Any, node: Node, kind: str = "") -> str:
     if value is None:
         return f"{text} is unset"
-    shown = shown_value(value, kind if kind == "timestamp" else node.type)
+    shown = shown_value(value, kind or node.type)
     return shown if not refs_found(node) else f"{text} is {shown}"
 
 
-def _bound(node: Node, value: Any, bare: bool) -> str:
+def _bound(node: Node, value: Any, bare: bool, kind: str = "") -> str:
     """Write what a value is held against: a constant as it is, a name with what it is now."""
-    shown = _literal(value, node)
+    shown = shown_value(*_seen(value, node, kind)) if kind else _literal(value, node)
     if isinstance(node, Const):
         return shown
     return f"{sql(node, bare=bare)}, which is {shown}" if not _is_now(node) else shown
@@ -256,9 +266,9 @@ def format_span(span_ms: int) -> str:
     return sign + " ".join(parts[:2])
 
 
-def _out(value: Any, node: Node, kind: str = "") -> Any:
+def _out(value: Any, node: Node) -> Any:
     """Return a value as JSON has it."""
-    return value_json(value, kind if kind == "timestamp" else node.type)
+    return value_json(value, node.type)
 
 
 def value_json(value: Any, kind: str) -> Any:
