@@ -12,6 +12,7 @@ from typing import Final
 from reactor.cli import (
     check,
     compare,
+    explain,
     init,
     inspect,
     process,
@@ -31,6 +32,7 @@ COMMANDS: Final[dict[str, ModuleType]] = {
     "check": check,
     "test": test,
     "process": process,
+    "explain": explain,
     "simulate": simulate,
     "compare": compare,
     "serve": serve,

@@ -80,3 +80,8 @@ def time_argument(text: str) -> str:
             'expected a time: epoch seconds, "2011-03-01", "2011-03-01T10:00:00Z" or with an offset'
         )
     return text
+
+
+def now_argument(text: str) -> str:
+    """Check the value of `--now`: a time, or `now` for the machine's clock."""
+    return text if text == "now" else time_argument(text)

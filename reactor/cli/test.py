@@ -131,6 +131,7 @@ def difference_lines(result: Result, difference: Difference) -> list[str]:
         f"step {difference.step}{section}{where}",
         f"  expected: {difference.expected}",
         f"  got:      {difference.got}",
+        *(f"  {line}" for line in difference.why),
     ]
 
 

@@ -13,11 +13,11 @@ from typing import Any, Final
 from reactor.attributes.items import value_key
 from reactor.criteria import LISTS, Ref
 from reactor.criteria.tree import Compare, Const, In, Like, Node, Regexp, StartsWith
-from reactor.explain.tree import Leaf
+from reactor.explain.tree import Leaf, computed_of
 from reactor.spec.model import Config, Counter, ListAttribute, Total
-from reactor.units import MAX_TIME_MS, format_time
+from reactor.units import MAX_TIME_MS, MIN_TIME_MS, format_time
 
-MOST: Final = 200  # candidates of one name
+MOST: Final = 2_000  # candidates of one name; where there are fewer, none was left out
 FRESH: Final = "another text"
 _POWERS: Final = tuple(sign * 10.0**power for power in range(-2, 7) for sign in (1, -1))
 
@@ -29,7 +29,7 @@ def candidates(
 
     leaves: those that read it. others: the values of the other names that they read.
     """
-    constants = [const for leaf in leaves for const in _constants(leaf.node)]
+    constants = [const for leaf in leaves for node in _nodes(leaf) for const in _constants(node)]
     beside = [*others]
     kind = "untyped" if ref.kind == "column" and ref.type == "untyped" else ref.type
     found: Iterable[Any]
@@ -64,6 +64,15 @@ def is_count(ref: Ref, config: Config) -> bool:
     if isinstance(attribute, Counter | Total):
         return attribute.increment is None
     return isinstance(attribute, ListAttribute) and attribute.aggregations[part].kind == "count"
+
+
+def _nodes(leaf: Leaf) -> Iterator[Node]:
+    """Yield what a leaf is made of: its tree, and those of the computed attributes it reads."""
+    yield leaf.node
+    for ref, _ in leaf.read:
+        computed = computed_of(ref, leaf.config)
+        if computed is not None:
+            yield computed.value.root
 
 
 def _constants(node: Node) -> Iterator[Const]:
@@ -106,7 +115,7 @@ def _times(constants: Sequence[Const], beside: Sequence[Any], now_ms: int) -> li
     points = sorted({base + move for base in bases for move in moves})
     found = [point + step for point in points for step in (0, 1, -1)]
     found += [(low + high) // 2 for low, high in pairwise(points)]
-    return [each for each in found if 0 <= each <= MAX_TIME_MS]
+    return [each for each in found if MIN_TIME_MS <= each <= MAX_TIME_MS]
 
 
 def _values(constants: Sequence[Const], kind: str) -> list[Any]:

@@ -130,8 +130,7 @@ def _missing(value: Any, bound: Any, op: str, kind: str) -> tuple[Any, str]:
     """Return by how much a value misses a bound, and that in words; (None, "") where nothing tells."""
     if value is None or bound is None or kind not in ("number", "timestamp", "interval") or op == "<>":
         return None, ""
-    exact = Decimal(str(bound)) - Decimal(str(value))
-    by = canonical(float(exact)) if kind == "number" else int(bound) - int(value)
+    by = canonical(exact_difference(bound, value)) if kind == "number" else int(bound) - int(value)
     if by is None:
         return None, ""
     is_strict = op in ("<", ">")
@@ -139,6 +138,15 @@ def _missing(value: Any, bound: Any, op: str, kind: str) -> tuple[Any, str]:
     more, less = ("later", "earlier") if kind == "timestamp" else ("more", "less")
     word = more if (by > 0 or (by == 0 and op == ">")) else less
     return abs(by), f" ({'over ' if is_strict else ''}{size} {word})"
+
+
+def exact_difference(one: float, other: float) -> float:
+    """Return `one - other` of two numbers as they are written.
+
+    >>> exact_difference(100, 99.9)
+    0.1
+    """
+    return float(Decimal(str(one)) - Decimal(str(other)))
 
 
 def _between(node: Between, wants: bool, read: Read, bare: bool) -> Distance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -50,6 +51,14 @@ class Explanation(Private, frozen=True):
         body.update({name: getattr(self, name) for name in names})
         return _encode(body)
 
+    def reason(self, name: str) -> str:
+        """Return why one section is offered or not, for a person: what `text` says of it."""
+        return _joined(text.section(self.section(name)))
+
+    def changed(self) -> str:
+        """Return what the event would change, for a person; "" for nothing."""
+        return _joined(line for line in text.changes(self.changes) if line)
+
     def text(self, *, section: str | None = None) -> str:
         """Return it for a person, at most 80 columns wide but for names that are longer.
 
@@ -62,7 +71,11 @@ class Explanation(Private, frozen=True):
         shown = self.sections if section is None else (self.section(section),)
         for each in shown:
             lines += ["", *text.section(each)]
-        return "".join(f"{text.printable(line).rstrip()}\n" for line in lines)
+        return _joined(lines)
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "".join(f"{text.printable(line).rstrip()}\n" for line in lines)
 
 
 _encode = msgspec.json.Encoder().encode
@@ -91,4 +104,6 @@ def explanation_schema() -> dict[str, Any]:
     for shape in (*named.values(), document):
         if "properties" in shape:
             shape["additionalProperties"] = False
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document, "$defs": named}
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **document, "$defs": named}
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))
+    return plain

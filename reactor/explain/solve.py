@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from reactor.criteria import Ref
 from reactor.criteria.tree import As, Between, Compare, In, IsNull, Node, Truth
 from reactor.criteria.walk import Read, walk
-from reactor.explain.candidates import candidates
+from reactor.explain.candidates import MOST, candidates
 from reactor.explain.tree import Leaf, Truth3, computed_of, refs_found, refs_in
 from reactor.explain.ways import Plan, Will
 from reactor.spec.model import Config
@@ -105,6 +105,7 @@ class Solver:
                     ref: value for ref, value in given.items() if value != current[ref] or value is None
                 }
         is_complete = len(names) == 1 and all(self._plain[leaf] for leaf, _ in wanted)
+        is_complete = is_complete and len(choices[0]) < MOST
         return (False if is_complete or not names else None), {}
 
     def _reading(self, values: Mapping[Ref, Any], now_ms: int) -> Read:
@@ -156,9 +157,9 @@ def _is_plain(leaf: Leaf) -> bool:
     """
     node = leaf.node
     subject, others, equality = _sides(node)
-    if not isinstance(subject, Ref) or any(
-        True for each in others for ref in refs_in(each) if ref.kind != "now"
-    ):
+    if not isinstance(subject, Ref) or computed_of(subject, leaf.config) is not None:
+        return False
+    if any(True for each in others for ref in refs_in(each) if ref.kind != "now"):
         return False
     if subject.kind == "segment" or subject.type in ("number", "timestamp", "boolean"):
         return True

@@ -8,6 +8,7 @@
 from typing import TYPE_CHECKING, Any
 
 from reactor.frames import need
+from reactor.replay.funnel import funnel, funnel_of
 from reactor.replay.options import BadRowError, Options, Results, options
 from reactor.replay.run import Replay, Run
 from reactor.replay.simulating import simulate
@@ -23,6 +24,8 @@ __all__ = [
     "Results",
     "Run",
     "compare",
+    "funnel",
+    "funnel_of",
     "options",
     "simulate",
 ]

@@ -105,11 +105,14 @@ class Replay:
             summarize(self.config, self.options, self._history, done, offers, report, batch_rejects),
         )
 
-    def engine(self) -> Reactor:
-        """Return an engine as it is before the first event, with batch rows and the state to go on from."""
+    def engine(self, config: Config | None = None) -> Reactor:
+        """Return an engine as it is before the first event, with batch rows and the state to go on from.
+
+        config: another than the replay's, which may differ from it in the sections.
+        """
         from reactor.engine import Reactor
 
-        engine = Reactor(self.config, state=self.options.state)
+        engine = Reactor(config or self.config, state=self.options.state)
         if self._batch is not None:
             self._batch.load(engine)
         return engine

@@ -85,6 +85,7 @@ class Difference(msgspec.Struct, frozen=True):
     section: None where the step itself was refused.
     where: the first place inside the offer that differs, as `attributes.spend`; "" for all of it.
     expected, got: JSON text, or words where there is no offer.
+    why: lines that explain the answer: why the section is offered or not, or what the event changed.
     """
 
     line: int
@@ -93,6 +94,7 @@ class Difference(msgspec.Struct, frozen=True):
     where: str
     expected: str
     got: str
+    why: tuple[str, ...] = ()
 
 
 def read_tests(path: str | Path) -> TestFile:
@@ -253,10 +255,28 @@ def run_test(test: FileTest, config: Config) -> tuple[Difference, ...]:
         except ReactorError as error:
             refusal = f"refused: {error}"
         else:
-            differences.extend(Difference(step.line, number, *parts) for parts in found)
+            if found:
+                differences.extend(_explained(test, config, number, found))
             continue
         return (*differences, Difference(step.line, number, None, "", "an answer", refusal))
     return tuple(differences)
+
+
+def _explained(
+    test: FileTest, config: Config, number: int, found: list[tuple[str, str, str, str]]
+) -> Iterator[Difference]:
+    """Yield the differences of a step, explained by a second engine that has not taken it yet."""
+    engine = Reactor(config)
+    for step in test.steps[: number - 1]:
+        _run_step(engine, step)
+    step = test.steps[number - 1]
+    assert isinstance(step, EventStep)
+    why = engine.explain(step.event, step.table, audience="private", now=step.now)
+    known = {section.name for section in config.sections}
+    for section, where, expected, got in found:
+        is_there = "no offer" in (expected, got)
+        lines = why.reason(section) if section in known and is_there else why.changed()
+        yield Difference(step.line, number, section, where, expected, got, tuple(lines.splitlines()))
 
 
 def _run_step(engine: Reactor, step: BatchStep | EventStep) -> list[tuple[str, str, str, str]]:

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from states import HALF
 
@@ -160,6 +160,64 @@ def test_l7_the_histories_do_differ() -> None:
     assert different > 15
 
 
+# As a whole each comes out the same whatever the secrets are; inside it a leaf does not.
+HIDING = (
+    "secret = 'x' OR n >= 1",
+    "secret <> 'x' AND n < 0",
+    "NOT (made = 'x' AND n < 0)",
+    "event.s LIKE 'x%' OR l.n >= 0",
+    "contains(l.secrets, 'x') OR (n > 0 AND open IS NOT NULL) OR n >= 1",
+    "coalesce(before.secret, 'x') = 'x' OR n >= 1",
+    "(tier = 'gold') IS TRUE AND n < 0",
+    "contains(u, '1') AND n < 0",
+    "length(remade) > 3 OR n >= 1",
+    "secret IS NULL AND n > 100",
+    "open = 'b' AND n > 2",
+    "since < now - INTERVAL '1' HOUR",
+)
+
+
+def explained(engine: Reactor, steps: list[Any]) -> Iterator[bytes]:
+    """Yield public explanations of a history, as JSON, as text and as they print themselves."""
+    for step in steps:
+        if isinstance(step, list):
+            engine.import_batch(step)
+            continue
+        for why in engine.explain(step), engine.explain(keys={"u": step["u"]}):
+            yield why.json()
+            yield why.text().encode()
+            yield f"{why!r} {why.sections!r} {why.changes!r} {why.identity!r}".encode()
+        engine.process(step)
+
+
+def renamed(steps: list[Any]) -> list[Any]:
+    """Return a history with other identifiers, in the same order."""
+
+    def other(row: dict[str, Any]) -> dict[str, Any]:
+        return {name: f"id-{value}" if name in ("u", "c") else value for name, value in row.items()}
+
+    return [[other(row) for row in step] if isinstance(step, list) else other(step) for step in steps]
+
+
+@settings(max_examples=max(settings.default.max_examples // 6, 10))
+@given(SEEDS)
+def test_l7_public_explanations_do_not_depend_on_secrets(seed: int) -> None:
+    """Two histories that differ in sensitive values and identifiers only are explained alike, byte for byte.
+
+    Would catch: the truth, an operand or a distance of a sensitive leaf; ways or an instant that tell
+    which leaf fails; a change that is listed only where there is one; a rid or an identifier.
+    """
+    random = Random(seed)
+    config = make_private(random)
+    for section in config["personalizations"]["p"]["sections"].values():
+        section["when"] = random.choice(CRITERIA + HIDING)
+        if random.random() < 0.3:
+            section["where"] = random.choice(("v = 'a'", "s IS NULL", "coalesce(s, 'x') <> 'y' OR v = 'a'"))
+    first, second = histories(random)
+    public = [list(explained(Reactor(config), steps)) for steps in (first, renamed(second))]
+    assert public[0] == public[1]
+
+
 REFUSED: tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...] = (
     ("process", ({"c": CANARY, "v": CANARY},), {}),
     ("process", ({"c": CANARY, "time": CANARY},), {}),
@@ -176,6 +234,12 @@ REFUSED: tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...] = (
     ("process_json", (b'{"time": "' + CANARY.encode() + b'"}',), {}),
     ("ingest", ({"c": CANARY},), {}),
     ("evaluate", ({"c": CANARY, "time": CANARY},), {}),
+    ("explain", ({"c": CANARY, "time": CANARY},), {}),
+    ("explain", ({"c": CANARY, "time": 1},), {"keys": {"c": CANARY}}),
+    ("explain", (f'{{"c": "{CANARY}"',), {}),
+    ("explain", (), {"keys": {"c": [CANARY]}}),
+    ("explain", (), {"keys": {CANARY: "1"}}),
+    ("explain", (), {"rid": [CANARY]}),
     ("offers", ({"c": CANARY},), {"now": CANARY}),
     ("offers", ({"c": [CANARY]},), {}),
     ("profile", ({"c": {CANARY: 1}},), {}),
@@ -222,6 +286,13 @@ def test_l7_no_repr_carries_a_value() -> None:
     assert outcome.validation_failures
     view = engine.profile({"c": CANARY})
     assert view is not None
+    why = engine.explain({**event, "time": 2}, audience="private")
+    assert CANARY.encode() in why.json()
+    for section in why.sections:
+        assert (
+            CANARY not in f"{section!r} {section.when!r} {section.where!r} {section.ways!r} {section.turn!r}"
+        )
+    assert CANARY not in f"{why!r} {why.identity!r} {why.changes!r} {why.key_events!r} {why}"
     shown = (
         f"{engine!r} {outcome!r} {outcome.notes!r} {view!r} {report!r} {engine.stats()!r} {engine.config!r}"
     )
