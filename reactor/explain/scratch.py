@@ -48,6 +48,7 @@ class Scratch(State):
         )
         self.keep_in_use(None)
         self._asks_before = True
+        self.resting.keep(None, ())
         self._found: Profile | None = None
         self._stitching: Stitched | None = None
 
