@@ -212,7 +212,6 @@ class Reactor:
         with self._lock:
             _audience(audience)
             self._state.resting.make_room()
-            self._state.resting.make_room()
             if self._explainer is None:
                 self._explainer = Explainer(self._state)
             if event is None:
