@@ -74,11 +74,14 @@ def test_a_difference_names_file_line_test_step_and_section(run: Run, write: Wri
         f'  {path}:5: test "views are counted", step 2, section "Hello", at attributes.views\n'
         '    expected: {"attributes":{"views":3},"batch_segments":null}\n'
         '    got:      {"attributes":{"views":2},"batch_segments":null}\n'
+        "    changes:\n"
+        "      views  1 -> 2\n"
         "1 file, 2 tests: 1 passed, 1 failed\n"
     )
 
 
 def test_missing_and_surplus_sections(run: Run, write: Write) -> None:
+    """Each with the reason why it is offered or not."""
     path = write("  t:\n    - {event: {id: a, time: 1, name: Ada}, offers: {Hello: {}}}\n")
     done = run("test", path)
     assert done.code == 1
@@ -86,9 +89,17 @@ def test_missing_and_surplus_sections(run: Run, write: Write) -> None:
         f'  {path}:4: test "t", step 1, section "Hello"',
         "    expected: {}",
         "    got:      no offer",
+        "    [ ] Hello: `when` is false",
+        "        when",
+        "          [ ] views >= 2      views 1",
+        "        to match: views is 1, needs at least 2 (1 more)",
+        "        by itself: never",
         f'  {path}:4: test "t", step 1, section "You"',
         "    expected: no offer",
         "    got:      {}",
+        "    [x] You: offered for good",
+        "        when",
+        "          [x] name IS NOT NULL  name 'Ada'",
     ]
 
 
@@ -350,3 +361,4 @@ def test_run_test_returns_differences(write: Write, config: Path) -> None:
     (difference,) = run_test(test, load_config(config))
     assert (difference.line, difference.step, difference.section) == (4, 1, "Hello")
     assert (difference.expected, difference.got) == ("{}", "no offer")
+    assert difference.why[0] == "[ ] Hello: `when` is false"
