@@ -65,9 +65,9 @@ def history_of(random: Random, attribute: ListAttribute) -> list[Place]:
     few = random.sample(VALUES, 3) if random.random() < 0.7 else VALUES
     found = []
     for sequence in range(random.randint(1, 4)):
-        time = 1_700_000_000_000
+        time, steps = 1_700_000_000_000, random.choice(((0, 0, 1, 3, 10), (0, 1), (1, 5)))
         for _ in range(random.randint(1, 15)):
-            time += random.choice((0, 0, 1, 3, 10))
+            time += random.choice(steps)
             place = Place(sequence, time)
             if random.random() < 0.7:
                 place.item, place.field = random.choice(few), random.choice((*few, None))

@@ -2,7 +2,8 @@
 
 In a sequence, which is sorted by time, the live items of a plain list are a run: those that capacity,
 TTL and the last clear leave. A `unique` list keeps the last occurrence of each value, which a dict
-does. With deletes the live engine's own functions keep the list, of item numbers instead of fields.
+does. A delete ends the life of the items before it; where so many fall on one time that some are
+forgotten, the live engine's own functions keep the list, of item numbers instead of fields.
 
     items     0   1   2   3   4   5 | 6   7       of two sequences
     lives     [2, 3), [2, 5), [6, 8)              of three places that ask
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from reactor.attributes import items
 from reactor.attributes.lists import ListSlots
 from reactor.replay.columns.aggregate import Lives, maker, only
-from reactor.replay.columns.column import Coded, Column, Rows, as_coded, number_values
+from reactor.replay.columns.column import Coded, Column, Rows, as_coded, concatenate, number_values
 from reactor.spec.model import Aggregation, ListAttribute
 
 _BLOCK: Final = 2_000_000  # items that are looked at together
@@ -61,6 +62,14 @@ class ListColumns:
         self._columns = {"item": values}
         for name, column in zip(attribute.fields, steps.fields, strict=True):
             self._columns[name] = as_coded(column).take(numbers)
+        numbers, deletes = _flattened(as_coded(steps.deletes))
+        places = steps.delete_places[numbers]
+        # A delete is forgotten when `max_items` others are as new: then they have one time.
+        moments = np.sort(_numbered(steps.start[places], steps.time[places]))
+        most = attribute.max_items
+        self._is_forgetful = bool((moments[most:] == moments[:-most]).any())
+        is_marked = len(places) > 0 and not self._is_forgetful
+        self._deleted_at = self._deletes_of(places, deletes) if is_marked else None
 
     def read(self, aggregations: Sequence[Aggregation], places: Rows, *, before: bool) -> list[Column]:
         """Return aggregations as they stand at places, which ascend, read at the place's time.
@@ -74,12 +83,14 @@ class ListColumns:
         low = steps.time[places] - self._attribute.ttl_ms
         if len(steps.clear_places):
             low = np.maximum(low, self._cleared(places, side))
-        if len(steps.delete_places):
+        if self._is_forgetful:
             lives = self._kept_lives(places, low, before=before)
         elif self._attribute.unique:
             lives = self._unique_lives(first, until, low)
         else:
             lives = self._plain_lives(first, until, low)
+        if self._deleted_at is not None:
+            lives = self._standing(lives, self._deleted_at, places - before)
         makers = [maker(each.kind, self._columns[each.column]) for each in aggregations]
         for found, ends in lives:
             for each in makers:
@@ -93,6 +104,25 @@ class ListColumns:
         at = steps.clear_places[np.maximum(last, 0)]
         is_own = (last >= 0) & (at >= steps.start[places])
         return np.where(is_own, steps.time[at], np.iinfo(np.int64).min)
+
+    def _deletes_of(self, delete_places: Rows, deletes: Coded) -> Rows:
+        """Return for each item the place that deletes it: -1 if it was deleted before it came."""
+        steps, count = self._steps, len(self._places)
+        both = concatenate([self._columns["item"], deletes])
+        places = np.concatenate([self._places, delete_places])
+        pairs = _numbered(steps.start[places], _by_key(as_coded(both)).astype(np.int64))
+        group = np.unique(pairs, return_inverse=True)[1].reshape(-1)
+        wide = len(steps.time) + 1
+        order = group * wide + places
+        item, delete = order[:count], np.sort(order[count:])
+        after = np.searchsorted(delete, item)
+        following = np.append(delete, -1)[after]
+        found = np.where(following // wide == group[:count], following % wide, wide)
+        # Deletes are remembered: one of the same time also reaches items that come after it.
+        previous = np.append(delete, -1)[after - 1]
+        is_own = previous // wide == group[:count]
+        is_then = is_own & (steps.time[np.where(is_own, previous % wide, 0)] == self._times)
+        return np.where(is_then, -1, found)
 
     # Which items are live
 
@@ -132,8 +162,16 @@ class ListColumns:
                 found, ends = [], []
         yield self._fresh(found, ends, low[done:])
 
+    def _standing(self, lives: Iterator[Lives], deleted_at: Rows, last: Rows) -> Iterator[Lives]:
+        """Yield lives without the items that are deleted at or before the place `last` of each."""
+        done = 0
+        for found, ends in lives:
+            until = np.repeat(last[done : done + len(ends)], np.diff(ends, prepend=0))
+            yield only(found, ends, deleted_at[found] > until)
+            done += len(ends)
+
     def _kept_lives(self, places: Rows, low: NDArray[np.int64], *, before: bool) -> Iterator[Lives]:
-        """Yield lives of a list with deletes: as the live engine keeps them, with numbers for fields."""
+        """Yield lives of a list that forgets deletes: as the live engine keeps them."""
         steps = self._all_steps()
         step_places = [step[0] for step in steps]
         keeper = _Keeper(self._attribute)
@@ -215,6 +253,16 @@ def _flattened(column: Coded) -> tuple[Rows, Coded]:
     starts = (np.cumsum(size_of) - size_of)[column.codes]
     places = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes)
     return np.repeat(np.arange(len(column)), sizes), Coded(codes[places], distinct)
+
+
+def _numbered(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a number for each pair; the same for the same pair."""
+    low = int(other.min(initial=0))
+    span = int(other.max(initial=0)) - low + 1
+    if len(one) and (int(one.max()) + 1) * span < 2**62:
+        return one * span + (other - low)
+    _, other = np.unique(other, return_inverse=True)
+    return one * (len(other) + 1) + other.reshape(-1)
 
 
 def _by_key(column: Coded) -> NDArray[np.int32]:
