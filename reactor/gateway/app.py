@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
@@ -197,6 +198,9 @@ class App:
             self.gateway.start_error = error
             self.on_failure()
             return
+        # What was restored lives long: the collector need not visit it again and again.
+        gc.collect()
+        gc.freeze()
         self.gateway.start()
         self.gateway.log.info("ready", url=self._settings.url)
         if self._settings.batch_file is not None:

@@ -145,6 +145,16 @@ def sent(headers: Headers) -> Sent:
 _WANTED: Final = frozenset((b"content-type", b"authorization", b"wp13n-token", b"origin", b"content-length"))
 
 
+class _Known(NamedTuple):
+    """A caller who was let in before, and the addresses that are looked at each time."""
+
+    caller: Caller
+    networks: Sequence[Network]
+
+
+MOST_KNOWN: Final = 1_000  # callers that are remembered: only those who were let in
+
+
 class Checks:
     """Tells who a request is from, or why it is refused.
 
@@ -166,25 +176,41 @@ class Checks:
         }
         public = [service for service in settings.services if service.is_public]
         self._origins = frozenset().union(*(service.origins for service in public))
+        self._known: dict[bytes, _Known] = {}
 
     def caller(self, door: str, given: Sent, peer: str | None) -> Caller:
         """Return who asks at a door. Raises Refused."""
+        # The same headers have the same answer, but for the address: that is looked at each time.
+        headers = (given.content_type, given.authorization, given.token, given.origin)
+        asked = self._digest(
+            b"\0".join([door.encode(), *(b"-" if each is None else b"+" + each for each in headers)])
+        )
+        known = self._known.get(asked)
+        if known is None:
+            known = self._first(door, given)
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[asked] = known
+        if known.networks:
+            self._check_address(known.networks, given, peer)
+        return known.caller
+
+    def _first(self, door: str, given: Sent) -> _Known:
         if not _is_media(given.content_type, door):
             raise Refused(MEDIA)
         account = self._authorized(given.authorization)
         if door == "records" and given.token is None:
-            return self._ingesting(given, peer)
+            return self._ingesting(given)
         service, token = self._token(given.token, account)
         if not service.is_public:
             if door == "public":
                 raise Refused(TOKEN_TYPE)
-            self._check_address(token.networks or self._networks, given, peer)
-            return Caller("private", None)
+            return _Known(Caller("private", None), token.networks or self._networks)
         if door == "public":
-            return Caller("public", self._origin(given.origin, service.origins))
+            return _Known(Caller("public", self._origin(given.origin, service.origins)), ())
         if door == "batch":
             raise Refused(TOKEN_TYPE)
-        return Caller("public", None)
+        return _Known(Caller("public", None), ())
 
     def preflight(self, given: Sent) -> bytes:
         """Return the origin that a preflight request may come from. Raises Refused."""
@@ -214,16 +240,13 @@ class Checks:
             raise Refused(UNKNOWN_TOKEN)
         return found
 
-    def _ingesting(self, given: Sent, peer: str | None) -> Caller:
+    def _ingesting(self, given: Sent) -> _Known:
         """Return who stores events with an API key alone: a browser by origin, a server by address."""
         if given.origin is not None:
-            return Caller("public", self._origin(given.origin, self._origins))
-        self._check_address(self._networks, given, peer)
-        return Caller("private", None)
+            return _Known(Caller("public", self._origin(given.origin, self._origins)), ())
+        return _Known(Caller("private", None), self._networks)
 
     def _check_address(self, networks: Sequence[Network], given: Sent, peer: str | None) -> None:
-        if not networks:
-            return
         address = client_address(peer, given.forwarded or (), self._trusted)
         if address is None:
             raise Refused(NO_CLIENT)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import httptools
@@ -27,6 +31,25 @@ _QUIET: Final[dict[str, Any]] = {
         for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio")
     },
 }
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which ends a drained run as done, where uvicorn hands the signal on."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take SIGTERM and SIGINT as the wish to stop; the second one stops at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -136,7 +159,7 @@ def make_server(gateway: Gateway, app: App | None = None) -> uvicorn.Server:
     except OSError as error:  # ssl.SSLError is one
         reason = error.strerror or str(error)
     else:
-        server = uvicorn.Server(config)
+        server = _Server(config)
         serving.on_failure = lambda: setattr(server, "should_exit", True)
         return server
     raise GatewayError(f"tls: the certificate can't be used: {reason}")

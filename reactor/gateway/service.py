@@ -277,7 +277,7 @@ class Gateway:
         if count:
             self.failure = None
             self.metrics.commit_seconds.observe(self.clock.timer() - begun)
-            self.metrics.committed.inc(count)
+            self.metrics.committed += count
         if self._waiting:
             self._write()
         for call in calls:
@@ -290,7 +290,7 @@ class Gateway:
         """Refuse what could not be kept, and what waits behind it: a repeat there may be one of it."""
         self._seq -= count
         self.failure = reason
-        self.metrics.failed.inc()
+        self.metrics.failed += 1
         self.log.fault("journal failed", reason=reason, refused=len(calls) + len(self._waiting))
         behind, self._waiting = self._waiting, []
         for call in (*calls, *behind):
@@ -328,7 +328,7 @@ class Gateway:
         if call.event is None:
             return load_rows(engine, entry.body)
         if call.is_repeat:
-            self.metrics.repeats.inc()
+            self.metrics.repeats += 1
             return engine.evaluate(call.event, entry.place, audience=call.audience, now=now)
         if call.is_stored_only:
             outcome = engine.ingest(call.event, entry.place, now=now)
@@ -359,7 +359,7 @@ class Gateway:
             return
         seq, begun = self._applied, self.clock.timer()
         child = save_in_child(engine, snapshot_path(settings.path, seq))
-        self.metrics.snapshot_pause.set(self.clock.timer() - begun)
+        self.metrics.snapshot_pause_seconds = self.clock.timer() - begun
         self._next_snapshot = begun + settings.snapshot_ms / 1000
         if child is None:
             engine.snapshot(snapshot_path(settings.path, seq))
@@ -378,7 +378,7 @@ class Gateway:
             self.log.fault("snapshot failed", entry=seq, status=status)
             return
         self._snapshot_seq = seq
-        self.metrics.snapshots.inc()
+        self.metrics.snapshots += 1
         self.log.info("snapshot", entry=seq, seconds=round(self.clock.timer() - begun, 3))
         if self._journal is not None:
             self._is_rotating = True
