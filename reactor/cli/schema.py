@@ -17,17 +17,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         metavar="WHAT",
         nargs="?",
-        choices=("config", "explain"),
+        choices=("config", "explain", "gateway", "openapi"),
         default="config",
-        help="config (default), or explain: what `reactor explain --format json` prints",
+        help="config (default); explain: what `reactor explain --format json` prints; gateway: a gateway "
+        "file; openapi: the OpenAPI description of what is served",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the schema."""
     from reactor.explain import explanation_schema
+    from reactor.gateway.openapi import openapi
+    from reactor.gateway.raw import gateway_schema
     from reactor.spec import config_schema
 
-    schema = explanation_schema() if arguments.what == "explain" else config_schema()
-    say(json.dumps(schema, indent=2, ensure_ascii=False))
+    schemas = {
+        "config": config_schema,
+        "explain": explanation_schema,
+        "gateway": gateway_schema,
+        "openapi": openapi,
+    }
+    say(json.dumps(schemas[arguments.what](), indent=2, ensure_ascii=False))
     return DONE

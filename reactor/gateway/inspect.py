@@ -76,10 +76,9 @@ def look_up(gateway: Gateway, keys: Mapping[str, str]) -> dict[str, Any] | None:
 
 def explanation(gateway: Gateway, table: str, event: dict[str, Any], audience: Audience) -> Any:
     """Return why each section would or would not match, as plain values."""
-    explain = getattr(gateway.engine, "explain", None)
-    if explain is None:
-        return None
-    return _decode(explain(event, table, audience=audience, now=gateway.clock.now()).json())
+    assert gateway.engine is not None
+    explained = gateway.engine.explain(event, table, audience=audience, now=gateway.clock.now())
+    return _decode(explained.json())
 
 
 def recent_changes(gateway: Gateway) -> list[dict[str, Any]]:

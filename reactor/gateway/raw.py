@@ -117,7 +117,15 @@ class Gateway(Struct, forbid_unknown_fields=True):
     config: Annotated[str, Meta(description="The reactor config, relative to this file.")] | UnsetType
     account: Annotated[Number, Meta(description="First part of a token.")] | UnsetType
     instance: Annotated[Number, Meta(description="Second part of a token.")] | UnsetType
-    api_keys: list[Secret | ApiKey] | UnsetType
+    api_keys: (
+        list[
+            Annotated[
+                Secret | ApiKey,
+                Meta(extra={"expected": 'text such as "${NAME}", or a mapping', "private": True}),
+            ]
+        ]
+        | UnsetType
+    )
     services: list[Service] | UnsetType
     listen: Annotated[str, Meta(description="Address and port; default `127.0.0.1:8080`.")] | UnsetType = (
         UNSET

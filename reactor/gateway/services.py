@@ -82,7 +82,7 @@ def resolve_api_keys(
         path: Path = ("api_keys", at) if isinstance(entry, str) else ("api_keys", at, "value")
         given = entry if isinstance(entry, str) else entry.value
         text = "" if given is UNSET else environment.resolve(path, given)
-        if not text or not _visible(report, path, text):
+        if given is UNSET or report.says(path) or not _visible(report, path, text):
             continue
         first, slash, _ = text.partition("/")
         own = int(first) if slash and first.isascii() and first.isdecimal() and len(first) < 17 else account

@@ -125,7 +125,7 @@ def visit(
     results["asked"] = asked
     command = [
         browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-        "--no-first-run", "--ignore-certificate-errors", f"--user-data-dir={folder}", "--remote-debugging-port=0", url,
+        "--no-first-run", "--ignore-certificate-errors", f"--user-data-dir={folder}", url,
     ]  # fmt: skip
     running_browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

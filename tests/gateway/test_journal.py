@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 from running import CLOCK, GATEWAY, OFFER, Running, running
 
-from reactor import ConfigError, Reactor
+from reactor import ConfigError, Reactor, simulate
+from reactor.cli import main
 from reactor.gateway.errors import GatewayError
 from reactor.gateway.journal import Journal
 from reactor.gateway.logs import Log
@@ -268,3 +270,24 @@ def test_live_and_replayed_engines_agree_on_minted_values(tmp_path: Path, settin
     assert seen is not None
     assert seen == again.profile({"td_client_id": "x"})
     assert abs(seen.created.timestamp() - CLOCK.now()) < 60
+
+
+def test_the_journal_is_a_history(tmp_path: Path) -> None:
+    """`reactor journal` writes events that `simulate` answers as the gateway did."""
+    config = tmp_path / "reactor.json"
+    config.write_text(json.dumps(GATEWAY["config"]))
+    with running(journal=journal(tmp_path)) as server:
+        server.post([{"customer_id": "7", "tier": "gold"}], "/_batch")
+        live = [server.post({"td_client_id": f"c{n % 3}"}).json["offers"] for n in range(9)]
+        server.post({"customer_id": "7", "ordered_at": 253402300799}, "/web_db/orders")
+        live.append(server.post({"customer_id": "7", "time": 253402300799}).json["offers"])
+    events, rows = tmp_path / "events.jsonl", tmp_path / "rows.jsonl"
+    assert (
+        main(["journal", str(config), str(tmp_path / "j"), "--out", str(events), "--batch", str(rows)]) == 0
+    )
+    run = simulate(str(config), str(events), table_column="table", batch=str(rows), audience="private")
+    replayed: dict[int, dict[str, Any]] = {}
+    for offer in run.offers.iter_rows(named=True):
+        replayed.setdefault(offer["event"], {})[offer["section"]] = json.loads(offer["attributes"])
+    expected = [{name: offer["attributes"] for name, offer in offers.items()} for offers in live]
+    assert expected == [replayed[number] for number in sorted(replayed)]

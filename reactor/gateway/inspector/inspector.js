@@ -22,17 +22,42 @@ function table(heads, rows) {
   return element("table", null, element("thead", null, head), element("tbody", null, ...body));
 }
 
+// A condition and those below it: whether each is true, and what it read.
+function tree(node) {
+  const read = node.operands.map((each) =>
+    each.name + (each.redacted ? " is redacted" : " is " + JSON.stringify(each.value))).join(", ");
+  const truth = node.truth === null ? "redacted" : node.truth;
+  const line = element("span", truth + ": " + node.text + (read ? " (" + read + ")" : ""));
+  line.className = "truth-" + truth;
+  const item = element("li", null, line);
+  if (node.nodes.length) item.append(element("ul", null, ...node.nodes.map(tree)));
+  return item;
+}
+
+function showWays(section, box) {
+  (section.ways || []).forEach((way, number) => {
+    const needs = way.needs.map((need) => need.distance ? need.distance.text : need.text + " " + need.wanted);
+    box.append(element("p", (number ? "Or: " : "What would change it: ") + needs.join("; and ")));
+  });
+  if (section.turn && section.turn.at) {
+    box.append(element("p", "It changes by itself at " + section.turn.at + "."));
+  }
+}
+
 function showSections(explanation, response) {
   const place = at("sections");
   place.replaceChildren();
   const offers = (response && response.offers) || {};
   const sections = (explanation && explanation.sections) || [];
   for (const section of sections) {
-    const name = section.section || section.name;
-    const word = name in offers ? (Object.keys(offers[name]).length ? "offered" : "offered, redacted: {}") : "not offered";
-    place.append(element("details", null,
-      element("summary", name + ": " + word),
-      element("pre", JSON.stringify(section, null, 2))));
+    const box = element("details", null, element("summary", section.name + ": " + section.verdict.replaceAll("_", " ")));
+    box.append(element("p", "On " + ((section.on || []).join(", ") || "any event") +
+      (section.key_event ? "; this is " + section.key_event : "; this event is none of them")));
+    for (const part of ["where", "when"]) {
+      if (section[part]) box.append(element("p", part), element("ul", null, tree(section[part])));
+    }
+    showWays(section, box);
+    place.append(box);
   }
   if (!sections.length) place.append(element("p", Object.keys(offers).join(", ") || "No section matched."));
   at("explanation").textContent = explanation ? JSON.stringify(explanation, null, 2) : "";
