@@ -282,16 +282,27 @@ def combined(columns: Sequence[Column]) -> tuple[NDArray[np.int64], Rows]:
 
     Rows have one number if they are alike in all columns.
     """
-    numbers: NDArray[np.int64] | None = None
+    numbers = np.zeros(len(columns[0]), dtype=np.int64)
     first = np.zeros(0, dtype=np.int64)
+    count = 1
     for column in columns:
         codes = as_coded(column)
-        wide = codes.codes.astype(np.int64) + 1
-        if numbers is not None:
-            wide += numbers * (len(codes.values) + 1)
+        width = len(codes.values) + 1
+        numbers, first = _renumbered(numbers * width + codes.codes + 1, count * width)
+        count = len(first)
+    return numbers, first
+
+
+def _renumbered(wide: NDArray[np.int64], most: int) -> tuple[NDArray[np.int64], Rows]:
+    """Return numbers without gaps for numbers below `most`, and a row of each."""
+    if most > 2 * len(wide):
         _, first, inverse = np.unique(wide, return_index=True, return_inverse=True)
-        numbers = inverse.reshape(-1)
-    assert numbers is not None
+        return inverse.reshape(-1), first
+    is_used = np.zeros(most, dtype=np.bool_)
+    is_used[wide] = True
+    numbers = (np.cumsum(is_used) - 1)[wide]
+    first = np.zeros(int(is_used.sum()), dtype=np.int64)
+    first[numbers] = np.arange(len(wide))
     return numbers, first
 
 
