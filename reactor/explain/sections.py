@@ -139,6 +139,7 @@ def _ways(
     plan: SectionPlan, truths: Sequence[Truth3], read: Read, now_ms: int
 ) -> tuple[tuple[Way, ...], bool]:
     examples: dict[int, Example] = {}
+    plan.solver.begin()
 
     def possible(wanted: Plan) -> bool | None:
         verdict, examples[id(wanted)] = plan.solver.solve(wanted, truths, read, now_ms)

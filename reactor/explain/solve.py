@@ -19,7 +19,8 @@ from reactor.explain.tree import Leaf, Truth3, computed_of, refs_found, refs_in
 from reactor.explain.ways import Plan, Will
 from reactor.spec.model import Config
 
-MOST_TRIES: Final = 500  # of values together, where several names are tried
+MOST_TRIES: Final = 200  # of values together, where several names are tried
+MOST_TRIES_ALL: Final = 1_000  # for all ways of one section, where they depend on the profile
 MOST_KEPT: Final = 2_000  # answers that a section remembers
 
 Example: TypeAlias = dict[Ref, Any]
@@ -38,6 +39,11 @@ class Solver:
         ]
         self._plain = [_is_plain(leaf) for leaf in leaves]
         self._known: dict[tuple[tuple[int, Will], ...], Found] = {}
+        self._tries_left = MOST_TRIES_ALL
+
+    def begin(self) -> None:
+        """Begin with the ways of another explanation: what they may cost together starts anew."""
+        self._tries_left = MOST_TRIES_ALL
 
     def solve(self, plan: Plan, truths: Sequence[Truth3], read: Read, now_ms: int) -> Found:
         """Tell whether values can bring a plan about, and name those of the names that have to change."""
@@ -69,15 +75,17 @@ class Solver:
 
     def _group(self, wanted: tuple[tuple[int, Will], ...], read: Read, now_ms: int) -> Found:
         if not all(self._static[leaf] for leaf, _ in wanted):
-            return self._try(wanted, read, now_ms)
+            return self._try(wanted, read, now_ms, self._tries_left)
         found = self._known.get(wanted)
         if found is None:
-            found = self._try(wanted, lambda ref: None, now_ms)
+            left = self._tries_left
+            found = self._try(wanted, lambda ref: None, now_ms, MOST)
+            self._tries_left = left  # what is remembered costs nothing the next time
             if len(self._known) < MOST_KEPT:
                 self._known[wanted] = found
         return found
 
-    def _try(self, wanted: tuple[tuple[int, Will], ...], read: Read, now_ms: int) -> Found:
+    def _try(self, wanted: tuple[tuple[int, Will], ...], read: Read, now_ms: int, most: int) -> Found:
         leaves = [self._leaves[leaf] for leaf, _ in wanted]
         names = list(dict.fromkeys(ref for leaf, _ in wanted for ref in self._bases[leaf]))
         current = {ref: read(ref) for ref in names}
@@ -97,15 +105,18 @@ class Solver:
             for ref in names
         ]
         tries = product(*choices) if len(names) < 2 else islice(_few_first(choices), MOST_TRIES)
-        for values in tries:
+        count = 0
+        for values in islice(tries, max(most, 0)):
+            count += 1
             given = dict(zip(names, values, strict=True))
             inner = self._reading(given, now_ms)
             if all(leaf.run(inner) in will for leaf, (_, will) in zip(leaves, wanted, strict=True)):
-                return True, {
-                    ref: value for ref, value in given.items() if value != current[ref] or value is None
-                }
+                self._tries_left -= count
+                changed = {ref: value for ref, value in given.items() if value != current[ref]}
+                return True, changed or given
+        self._tries_left -= count
         is_complete = len(names) == 1 and all(self._plain[leaf] for leaf, _ in wanted)
-        is_complete = is_complete and len(choices[0]) < MOST
+        is_complete = is_complete and len(choices[0]) < min(MOST, most)
         return (False if is_complete or not names else None), {}
 
     def _reading(self, values: Mapping[Ref, Any], now_ms: int) -> Read:

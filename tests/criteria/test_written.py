@@ -10,7 +10,7 @@ import random
 import pytest
 from emitted import by_name
 from expressions import Expressions, mixed, mixed_row, typed, typed_row
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_emitted import NEVER_NULL, SCOPE
 
@@ -18,6 +18,7 @@ from reactor.criteria import CriteriaError, compile_expression, walk
 from reactor.criteria.write import sql
 
 
+@settings(max_examples=settings.default.max_examples // 2)
 @given(st.integers(0, 2**32), st.booleans())
 def test_written_trees_mean_the_same(seed: int, untyped: bool) -> None:
     """What is written compiles to a tree that comes to the same on random rows, and is written alike."""

@@ -16,7 +16,7 @@ from reactor.testing.histories import CLIENTS, CUSTOMERS, MAILS, Times, make_eve
 from reactor.testing.strategies import Choice, make_config
 
 SEEDS = st.integers(0, 2**32)
-TENTH = settings(max_examples=max(settings.default.max_examples // 2, 10))
+FEW = settings(max_examples=max(settings.default.max_examples // 5, 10))
 
 
 def check_event(
@@ -96,7 +96,7 @@ def check_read(engine: Reactor, random: Random, options: dict[str, Any]) -> None
     assert {why.name for why in explained.sections if why.matched} == set(outcome.offers)
 
 
-@TENTH
+@FEW
 @given(SEEDS)
 def test_explained_offers_are_those_of_process(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     """On random configs and histories: offers, rid, reading time and refusals; no byte of a snapshot changes.

@@ -8,13 +8,14 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactor import Reactor
 from reactor.explain import Explanation, Node, SectionWhy
 
 SEEDS = st.integers(0, 2**32)
+HALF = settings(max_examples=settings.default.max_examples // 2)
 DTYPES = {
     **{f"n{number}": "number" for number in range(4)},
     **{f"s{number}": "string" for number in range(3)},
@@ -155,6 +156,7 @@ def sizes(sets: Sequence[frozenset[int]]) -> list[int]:
     return [len(each) for each in sets]
 
 
+@HALF
 @given(SEEDS)
 def test_a_stated_change_is_enough(seed: int) -> None:
     """With the values of a way's example, imported, the section is offered.
@@ -174,6 +176,7 @@ def test_a_stated_change_is_enough(seed: int) -> None:
             assert explain(engine).section("s").matched, (why.when, way.example)
 
 
+@HALF
 @given(SEEDS)
 def test_no_smaller_set_is_enough_and_none_is_missing(seed: int) -> None:
     """Where no two leaves share a name, the ways are exactly the smallest sets of leaves that there are.
@@ -311,6 +314,7 @@ def offered(engine: Reactor) -> bool:
     return "s" in engine.offers({"c": "1"}).offers
 
 
+@HALF
 @given(st.integers(1, 5), st.integers(1, 9), st.integers(0, 4000), st.booleans())
 def test_events_that_bring_what_is_missing_are_enough(
     visits: int, wanted: int, cents: int, is_strict: bool

@@ -18,7 +18,7 @@ from reactor.testing.strategies import Choice, make_config, part_types
 from reactor.units import MAX_TIME_MS, parse_time
 
 SEEDS = st.integers(0, 2**32)
-FEW = settings(max_examples=max(settings.default.max_examples // 4, 10))
+FEW = settings(max_examples=max(settings.default.max_examples // 6, 10))
 MOMENTS = ("2023-11-04", "2023-11-04T12:13:20.5Z", "2023-11-05", "2023-11-05 10:00:00.5+01:00", "2023-11-06")
 STEPS_MS = (0, 1_000, 60_000, 3_600_000, 86_400_000, 172_800_000)
 
