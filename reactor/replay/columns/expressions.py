@@ -75,8 +75,6 @@ from reactor.values import EXACT, canonical
 
 Read: TypeAlias = Callable[[Ref], Column]
 
-_MOST_MS: Final = 2**60  # sums of two stay within 64 bits
-
 
 def evaluate(expression: Expression, read: Read, count: int) -> Column:
     """Return what an expression comes to in each of `count` rows.
@@ -204,9 +202,7 @@ def _const(node: Const, frame: _Frame) -> Column:
         return certain(np.full(count, value, dtype=np.bool_))
     assert isinstance(value, int | float)
     if node.type != "number":
-        if -_MOST_MS < value < _MOST_MS:
-            return Numbers(np.full(count, value, dtype=np.int64))
-        return repeated(value, count)
+        return Numbers(np.full(count, value, dtype=np.int64))
     if isinstance(value, int) and not -EXACT < value < EXACT:
         return repeated(value, count)
     return Numbers(np.full(count, value, dtype=np.float64))
@@ -232,9 +228,10 @@ def _floats(column: Column) -> tuple[NDArray[np.float64], Mask]:
     return data, column.null()
 
 
-def _whole(column: Column) -> NDArray[np.int64] | None:
-    """Return a time column's ms; None where they are no `Numbers`."""
-    return column.data if isinstance(column, Numbers) else None
+def _milliseconds(column: Column) -> NDArray[np.int64]:
+    """Return a column of times or intervals; a literal has 9 digits, so that sums stay in 64 bits."""
+    assert isinstance(column, Numbers)
+    return column.data
 
 
 def _arith(node: Arith, frame: _Frame) -> Column:
@@ -259,31 +256,14 @@ _ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
 
 def _shift(node: Shift, frame: _Frame) -> Column:
     moment, by = _of(node.moment, frame), _of(node.by, frame)
-    start, length = _whole(moment), _whole(by)
-    if start is None or length is None:
-        return _each(
-            lambda one, other: _moved(one, node.sign, other),
-            (node.moment, node.by),
-            (moment, by),
-            "timestamp",
-        )
-    moved = start + node.sign * length
-    out = (moved < MIN_TIME_MS) | (moved > MAX_TIME_MS)
-    return Numbers(moved, _some(moment.null() | by.null() | out))
-
-
-def _moved(moment_ms: int | None, sign: int, by_ms: int | None) -> int | None:
-    if moment_ms is None or by_ms is None:
-        return None
-    moved = moment_ms + sign * by_ms
-    return moved if MIN_TIME_MS <= moved <= MAX_TIME_MS else None
+    moved = _milliseconds(moment) + node.sign * _milliseconds(by)
+    is_out = (moved < MIN_TIME_MS) | (moved > MAX_TIME_MS)
+    return Numbers(moved, _some(moment.null() | by.null() | is_out))
 
 
 def _since(node: Since, frame: _Frame) -> Column:
     left, right = _of(node.left, frame), _of(node.right, frame)
-    one, other = _whole(left), _whole(right)
-    assert one is not None and other is not None  # only intervals can be out of reach
-    return Numbers(one - other, _some(left.null() | right.null()))
+    return Numbers(_milliseconds(left) - _milliseconds(right), _some(left.null() | right.null()))
 
 
 def _call(node: Call, frame: _Frame) -> Column:
@@ -316,9 +296,10 @@ def _rounded(data: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
 def _extreme(node: Extreme, frame: _Frame) -> Column:
     columns = _values(node.args, frame)
     choice: Any = max if node.name == "greatest" else min
-    data = [doubles(column) if node.type == "number" else _whole(column) for column in columns]
-    known = [one for one in data if one is not None]
-    if node.type == "string" or len(known) < len(data):
+    known = [column.data for column in columns if isinstance(column, Numbers)]
+    if node.type == "number":
+        known = [data for column in columns if (data := doubles(column)) is not None]
+    if len(known) < len(columns):
         return _each(
             lambda *values: None if None in values else choice(values), node.args, columns, node.type
         )
