@@ -11,7 +11,10 @@ from reactor.errors import EventError
 from reactor.frames.rows import Row, blocks, key_error
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    import polars as pl
+    from numpy.typing import NDArray
 
 
 def from_pandas(frame: pd.DataFrame, keys: Collection[str], where: str) -> PandasRows:
@@ -53,6 +56,10 @@ class PandasRows:
         """Return the rows with these columns only, of those there are."""
         places = [place for place, name in enumerate(self._frame.columns) if name in names]
         return PandasRows(self._frame.iloc[:, places], [self._plain[place] for place in places])
+
+    def table(self, numbers: NDArray[np.int64], names: Collection[str]) -> pl.DataFrame | None:
+        """Return None: what a column of pandas holds is seen value by value."""
+        return None
 
 
 def is_missing(value: object) -> bool:

@@ -11,7 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final, NamedTuple, Protocol
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from polars.exceptions import PanicException, PolarsError
 
 from reactor.frames.delimited import Cut
@@ -86,6 +88,10 @@ class PickedRows:
         if isinstance(numbers, range) and numbers.step == 1:
             return self._rows.take(self._numbers[numbers.start : numbers.stop])
         return self._rows.take([self._numbers[number] for number in numbers])
+
+    def table(self, numbers: NDArray[np.int64], names: Collection[str]) -> pl.DataFrame | None:
+        """Return rows as a frame, if the others are kept as one."""
+        return self._rows.table(np.asarray(self._numbers, dtype=np.int64)[numbers], names)
 
     def select(self, names: Collection[str]) -> PickedRows:
         """Return the same rows with these columns at least."""

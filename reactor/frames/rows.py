@@ -14,7 +14,9 @@ from reactor.errors import EventError
 from reactor.event import as_event
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
 _BLOCK: Final = 10_000
 
@@ -47,6 +49,12 @@ class Rows(Protocol):
 
     def select(self, names: Collection[str]) -> Rows:
         """Return the same rows with these columns at least; fewer columns are read faster."""
+
+    def table(self, numbers: NDArray[np.int64], names: Collection[str]) -> pl.DataFrame | None:
+        """Return the rows with these numbers as a frame, with those of the columns there are.
+
+        None if rows are not kept as columns. A null is an absent column.
+        """
 
 
 class FrameRows:
@@ -92,6 +100,15 @@ class FrameRows:
         bad = {number - start: bad for number, bad in self._bad.items() if start <= number < start + count}
         return FrameRows(self._frame.slice(start, count), bad)
 
+    def table(self, numbers: NDArray[np.int64], names: Collection[str]) -> pl.DataFrame | None:
+        """Return rows as a frame."""
+        kept = self._frame.select(name for name in self._frame.columns if name in names)
+        if not kept.width:
+            return kept
+        if len(numbers) == len(kept) and (not len(numbers) or bool((numbers[1:] > numbers[:-1]).all())):
+            return kept
+        return kept[numbers]
+
     def _gather(self, numbers: Sequence[int]) -> pl.DataFrame:
         if isinstance(numbers, range) and numbers.step == 1:
             return self._frame.slice(numbers.start, len(numbers))
@@ -123,6 +140,10 @@ class JsonRows:
         """Return the rows: what is not decoded has no columns to leave out."""
         return self
 
+    def table(self, numbers: NDArray[np.int64], names: Collection[str]) -> pl.DataFrame | None:
+        """Return None: each row has columns of its own."""
+        return None
+
 
 class MappingRows:
     """Rows given as mappings, or as JSON texts; they are kept, not copied."""
@@ -143,6 +164,10 @@ class MappingRows:
     def select(self, names: Collection[str]) -> MappingRows:
         """Return the rows: what is not decoded has no columns to leave out."""
         return self
+
+    def table(self, numbers: NDArray[np.int64], names: Collection[str]) -> pl.DataFrame | None:
+        """Return None: each row has columns of its own."""
+        return None
 
 
 def key_error(name: str, got: str, where: str) -> EventError:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from reactor.engine import Reactor
 from reactor.frames import BadRow, Source, rows_of
 from reactor.replay.history import Reject
 from reactor.replay.options import BadRowError
 from reactor.spec.model import Config
+from reactor.state import BatchReport
+
+
+class Loads(Protocol):
+    """What batch rows can be loaded into."""
+
+    def import_batch(self, rows: object, *, replace: bool = True) -> BatchReport:
+        """Load rows."""
 
 
 class Batch:
@@ -32,7 +39,7 @@ class Batch:
             else:
                 self.rejects.append(Reject(None, None, name, number, row.path, row.reason))
 
-    def load(self, engine: Reactor) -> dict[str, Any]:
+    def load(self, engine: Loads) -> dict[str, Any]:
         """Load the rows; return the engine's report, as JSON has it."""
         report = msgspec.structs.asdict(engine.import_batch(self.rows))
         return {name: list(value) if isinstance(value, tuple) else value for name, value in report.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from reactor.errors import EventError, ReactorError, did_you_mean
 from reactor.frames import BadRow, Rows, is_table, rows_of
 from reactor.replay.options import BadRowError, Events, Options
 from reactor.spec.model import Config, Table
+from reactor.units import MAX_TIME_S
 
 # Told a table and an event: the event's time in ms. Raises EventError.
 TimeOf = Callable[[Mapping[str, object], str], int]
@@ -59,6 +61,21 @@ class Planned(NamedTuple):
     event: Mapping[str, Any]
 
 
+class Piece(NamedTuple):
+    """Events of one table in one input: the numbers of their rows, and their places in the history."""
+
+    rows: Rows
+    numbers: np.ndarray[Any, np.dtype[np.int64]]
+    places: np.ndarray[Any, np.dtype[np.int64]]
+
+
+class TableEvents(NamedTuple):
+    """The events of one table, input by input."""
+
+    table: str
+    pieces: tuple[Piece, ...]
+
+
 class History:
     """Events in the order they are to be processed, and the rows that are none.
 
@@ -78,7 +95,10 @@ class History:
         times = np.full(self.rows, -1, dtype=np.int64)  # no event's time is below 0
         for each in inputs:
             reader = Times(each, config, options, time_of)
-            for row, found in enumerate(reader.read()):
+            known = reader.at_once()
+            times[each.start : each.start + len(each.rows)] = known
+            rest = np.flatnonzero(known < 0)
+            for row, found in zip(rest.tolist(), reader.read(_numbers(rest)), strict=True):
                 if isinstance(found, BadRow):
                     self.rejects.append(self._reject(each, row, reader.table_at(row), found))
                 else:
@@ -121,6 +141,55 @@ class History:
             assert not isinstance(event, BadRow)
             table = self.inputs[place].table
             yield Planned(number, time_ms, table or str(event[self._column or ""]), event)
+
+    @property
+    def numbers(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The numbers of the events, over all inputs, in order."""
+        numbers: np.ndarray[Any, np.dtype[np.int64]] = self._order
+        return numbers
+
+    @property
+    def times(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The times of the events in ms, in order."""
+        times: np.ndarray[Any, np.dtype[np.int64]] = self._times
+        return times
+
+    def only(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> History:
+        """Return the history of some of the events, given by their places in the order."""
+        other = copy(self)
+        other._order, other._times = self._order[places], self._times[places]
+        return other
+
+    def by_table(self) -> list[TableEvents]:
+        """Return the events of each table, in the order in which the tables first appear."""
+        starts = np.array([each.start for each in self.inputs], dtype=np.int64)
+        inputs = np.searchsorted(starts, self._order, side="right") - 1
+        found: dict[str, list[Piece]] = {}
+        for number, each in enumerate(self.inputs):
+            places = np.flatnonzero(inputs == number)
+            rows = self._order[places] - each.start
+            if not len(places):
+                continue
+            if each.table is not None:
+                found.setdefault(each.table, []).append(Piece(each.rows, rows, places))
+                continue
+            names = np.array(
+                [
+                    self._table_at(each, row)
+                    for row in each.rows.select([self._column or ""]).take(rows.tolist())
+                ]
+            )
+            for name in dict.fromkeys(names.tolist()):
+                mine = np.flatnonzero(names == name)
+                found.setdefault(name, []).append(Piece(each.rows, rows[mine], places[mine]))
+        return sorted(
+            [TableEvents(name, tuple(pieces)) for name, pieces in found.items()],
+            key=lambda table: min(int(piece.places[0]) for piece in table.pieces),
+        )
+
+    def _table_at(self, each: Input, row: Mapping[str, object] | BadRow) -> str:
+        assert not isinstance(row, BadRow)
+        return str(row[self._column or ""])
 
     def rejected(self, planned: Planned, error: EventError) -> Reject:
         """Return the reject for an event that the engine refused. Under `strict` raises BadRowError."""
@@ -217,9 +286,34 @@ class Times:
         self._memo: dict[tuple[str, str], int] = {}
         self._rejected: dict[int, str] = {}
 
-    def read(self) -> Iterator[int | BadRow]:
-        """Yield the time of each row in ms, or what is wrong with it."""
-        for number, row in enumerate(self._narrow().take(range(len(self._each.rows)))):
+    def at_once(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the times that can be read as a column, in ms; -1 for all others."""
+        count = len(self._each.rows)
+        times = np.full(count, -1, dtype=np.int64)
+        declared = self._tables.get(self._each.table or "", Table(""))
+        if self._each.table is None or declared.time in declared.columns:
+            return times
+        frame = self._each.rows.table(np.arange(count), [declared.time])
+        if frame is None or not frame.width:
+            return times
+        column = frame.to_series()
+        if column.dtype.is_integer():
+            sound = column.is_between(0, MAX_TIME_S).fill_null(False)
+            seconds = column.set(~sound, None).cast(pl.Int64)
+            times[:] = (seconds * 1000).fill_null(-1).to_numpy()
+        elif column.dtype == pl.String:
+            texts = column.drop_nulls().unique()
+            if len(texts) * 2 < count:
+                known = [self.time(0, {declared.time: text}) for text in texts.to_list()]
+                found = [-1 if isinstance(each, BadRow) else each for each in known]
+                read = column.replace_strict(texts, found, default=-1, return_dtype=pl.Int64)
+                times[:] = read.to_numpy()
+                self._rejected.clear()
+        return times
+
+    def read(self, numbers: Sequence[int]) -> Iterator[int | BadRow]:
+        """Yield the time of some rows in ms, or what is wrong with each."""
+        for number, row in zip(numbers, self._narrow().take(numbers), strict=True):
             yield row if isinstance(row, BadRow) else self.time(number, row)
 
     def table_at(self, row: int) -> str | None:

@@ -23,16 +23,16 @@ from reactor.units import to_datetime
 
 _STEP: Final = 500  # events between two reports of progress
 
-_EVENT: Final[Mapping[str, Any]] = {"event": pl.Int64, "table": pl.String, "time": TIME, "rid": pl.String}
-_OFFERS: Final[Mapping[str, Any]] = {
-    **_EVENT,
+EVENT: Final[Mapping[str, Any]] = {"event": pl.Int64, "table": pl.String, "time": TIME, "rid": pl.String}
+OFFERS: Final[Mapping[str, Any]] = {
+    **EVENT,
     "personalization": pl.String,
     "section": pl.String,
     "redacted": pl.Boolean,
     "attributes": None,
     "batch_segments": None,
 }
-_ID_CHANGES: Final[Mapping[str, Any]] = {
+ID_CHANGES: Final[Mapping[str, Any]] = {
     "event": pl.Int64,
     "time": pl.Int64,
     "event_type": pl.String,
@@ -66,8 +66,11 @@ class LivePass:
         attributes_before: bool = False,
         profiles: bool = False,
         at_ms: int | None = None,
+        id_changes: bool = True,
     ) -> None:
         self.engine = engine
+        self.engine_name: Final = "live"
+        self.fallback: dict[str, Any] | None = None
         self.events = 0
         self.before_since = 0
         self.without_identifier = 0
@@ -81,17 +84,18 @@ class LivePass:
         self._wants_profiles = profiles
         self._sections = {section.name: section.personalization for section in config.sections}
         self._keys = tuple(key.name for key in config.keys)
-        self._offers = TableBuilder(_OFFERS)
-        self._id_changes = TableBuilder(_ID_CHANGES)
+        self._offers = TableBuilder(OFFERS)
+        self._id_changes = TableBuilder(ID_CHANGES)
         shown = engine.part_names(options.audience)
         self._places = [place for place, part in enumerate(engine.part_names()) if part in shown]
-        columns = part_columns([part.name for part in shown], [part.type for part in shown], list(_EVENT))
-        self._attributes = TableBuilder({**_EVENT, **columns}) if attributes else None
-        self._before = TableBuilder({**_EVENT, **columns}) if attributes_before else None
+        columns = part_columns([part.name for part in shown], [part.type for part in shown], list(EVENT))
+        self._attributes = TableBuilder({**EVENT, **columns}) if attributes else None
+        self._before = TableBuilder({**EVENT, **columns}) if attributes_before else None
         self._watched = engine.watch(_before_and_after(config, engine)) if attributes_before else None
         self._survivors: dict[str, str] = {}
         self._rids: dict[int, str] = {}
         self._by_event = False
+        self._wants_changes = id_changes
 
     def run(self, history: History, progress: Progress | None) -> None:
         """Process every event of the history."""
@@ -198,8 +202,8 @@ class LivePass:
         for row in rows:
             for merged in row["merged_rids"] or ():  # type: ignore[attr-defined]
                 self._survivors[merged] = str(row["current_rid"])
-            if not silent:
-                values: list[object] = [number, *(row[name] for name in list(_ID_CHANGES)[1:])]
+            if self._wants_changes and not silent:
+                values: list[object] = [number, *(row[name] for name in list(ID_CHANGES)[1:])]
                 tracking = values[-1]
                 values[-1] = tracking if isinstance(tracking, str) else json_text(tracking)
                 self._id_changes.add(values)

@@ -32,6 +32,7 @@ class Options(msgspec.Struct, frozen=True):
     time: the time column of all tables, in place of the config's.
     since_ms, until_ms: see `simulate`; limit: the most events, after sorting.
     strict: the first bad row ends the run. state: path of a snapshot to begin with.
+    engine: which one runs; "auto" is the columnar one wherever it can be.
     """
 
     table: str | None = None
@@ -43,6 +44,7 @@ class Options(msgspec.Struct, frozen=True):
     limit: int | None = None
     strict: bool = False
     state: str | None = None
+    engine: Engine = "auto"
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -96,10 +98,16 @@ def options(
         raise ReactorError("limit: expected a number of events, got something else")
     if engine not in _ENGINES:
         raise ReactorError(f"engine: expected one of {', '.join(_ENGINES)}, got something else")
-    if engine == "columnar":
-        raise ReactorError('engine: this version has only the live engine: expected "auto" or "live"')
     return Options(
-        table, table_column, time, audience, moment(since, "since"), moment(until, "until"), limit, strict
+        table,
+        table_column,
+        time,
+        audience,
+        moment(since, "since"),
+        moment(until, "until"),
+        limit,
+        strict,
+        engine=engine,  # type: ignore[arg-type]
     )
 
 

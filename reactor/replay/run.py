@@ -61,6 +61,7 @@ class Replay:
         attributes: bool = False,
         attributes_before: bool = False,
         profiles: bool = False,
+        id_changes: bool = True,
         at: object = None,
         snapshot: str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
@@ -68,31 +69,37 @@ class Replay:
         """Replay once.
 
         attributes, attributes_before, profiles: whether to make these tables; they cost more than
-            the rest.
+            the rest. id_changes: whether to make that one; else it has no rows.
         at: the time the profiles are read at, from the events until then; default the last event's.
         snapshot: where to write the state after the last event.
         """
         from reactor.engine import Reactor
+        from reactor.replay.columns.passes import ColumnarPass
         from reactor.replay.history import rejects_frame
         from reactor.replay.live import LivePass
         from reactor.replay.summary import summarize
 
-        engine = Reactor(self.config, state=self.options.state)
-        self.loaded = engine.loaded
-        report = None if self._batch is None else self._batch.load(engine)
         at_ms = moment(at, "at")
-        done = LivePass(
-            engine,
-            self.config,
-            self.options,
-            attributes=attributes,
-            attributes_before=attributes_before,
-            profiles=profiles,
-            at_ms=at_ms,
-        )
-        done.run(self._history, progress)
-        if snapshot is not None:
-            engine.snapshot(snapshot)
+        asked: Any = {
+            "attributes": attributes,
+            "attributes_before": attributes_before,
+            "profiles": profiles,
+            "at_ms": at_ms,
+            "id_changes": id_changes,
+        }
+        done: LivePass | ColumnarPass
+        if self._is_columnar(snapshot):
+            done = ColumnarPass(self.config, self.options, self._batch, **asked)
+            report = done.report
+            done.run(self._history, progress)
+        else:
+            engine = Reactor(self.config, state=self.options.state)
+            self.loaded = engine.loaded
+            report = None if self._batch is None else self._batch.load(engine)
+            done = LivePass(engine, self.config, self.options, **asked)
+            done.run(self._history, progress)
+            if snapshot is not None:
+                engine.snapshot(snapshot)
         offers = done.offers
         batch_rejects = [] if self._batch is None else self._batch.rejects
         return Results(
@@ -120,6 +127,17 @@ class Replay:
     def planned(self) -> Iterator[Planned]:
         """Yield the events in the order they are processed in."""
         return self._history.events()
+
+    def _is_columnar(self, snapshot: object) -> bool:
+        """Choose the engine. Raises ReactorError where the columnar one is asked for and can't be."""
+        from reactor.replay.columns.passes import why_not
+
+        if self.options.engine == "live":
+            return False
+        reason = why_not(self.config, self.options, snapshot)
+        if reason is not None and self.options.engine == "columnar":
+            raise ReactorError(f'engine: this run can\'t be columnar: {reason}; expected "auto" or "live"')
+        return reason is None
 
     def __repr__(self) -> str:
         return f"Replay({len(self)} events)"

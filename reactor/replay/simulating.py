@@ -40,7 +40,8 @@ def simulate(
         `until` are not read. limit: the most events, after sorting.
     time: the time column of all tables, in place of the config's.
     strict: the first bad row ends the run with an EventError; else it becomes a row of `rejects`.
-    engine: "auto" or "live".
+    engine: "live" gives the engine one event after the other; "columnar" finds the same by columns, and
+        is an error where it can't; "auto" is columnar where it can be. The answers are the same.
     memory: a size such as "2GB", for a history that is larger: about that much is held at once, beside
         the tables that are asked for; the rest waits in a temporary folder. The rows are the same.
     Raises ConfigError; EventError for what can't be read; ReactorError for arguments that don't fit.

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from reactor.errors import did_you_mean
+from reactor.replay.columns.passes import ColumnarPass
 from reactor.replay.history import History, Reject
 from reactor.replay.live import LivePass
 from reactor.replay.options import Options
@@ -22,7 +23,7 @@ def summarize(
     config: Config,
     options: Options,
     history: History,
-    done: LivePass,
+    done: LivePass | ColumnarPass,
     offers: pl.DataFrame,
     batch: Mapping[str, Any] | None,
     batch_rejects: Sequence[Reject],
@@ -36,7 +37,7 @@ def summarize(
     columns = {name for each in history.inputs for name in each.rows.columns or ()}
     return {
         "config": config.name,
-        "engine": "live",
+        "engine": done.engine_name,
         "audience": options.audience,
         "rows": history.rows,
         "events": done.events,
@@ -57,6 +58,7 @@ def summarize(
         "sections": sections,
         "batch": None if batch is None else dict(batch),
         "rejects": _reasons(rejects),
+        "fallback": done.fallback,
         "warnings": [
             *_identity_warnings(config, columns, done.events, done.without_identifier, done.failures),
             *_table_warnings(config, done.by_table),
@@ -128,8 +130,18 @@ def united(
         "sections": sections,
         "batch": None if whole.batch is None else dict(whole.batch),
         "rejects": _reasons(whole.rejects),
+        "fallback": _fallen([part["fallback"] for part in parts if part["fallback"] is not None]),
         "warnings": warnings,
     }
+
+
+def _fallen(found: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return what the live engine did for the columnar one, of all parts; None where none was columnar."""
+    reasons: Counter[str] = Counter()
+    for each in found:
+        reasons.update(each["reasons"])
+    total = {name: sum(each[name] for each in found) for name in ("events", "components")}
+    return {**total, "reasons": dict(sorted(reasons.items()))} if found else None
 
 
 def _no_sections(config: Config) -> list[dict[str, Any]]:

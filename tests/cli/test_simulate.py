@@ -314,7 +314,10 @@ def test_files_that_cannot_be_read(
         (["--batch", "no.csv"], "error: no.csv: can't be read: No such file or directory"),
         (["--limit", "-1"], "error: limit: expected a number of events"),
         (["--since", "soon"], "usage: "),
-        (["--engine", "columnar"], "error: engine: this version has only the live engine"),
+        (
+            ["--engine", "columnar", "--state", "shop.state"],
+            "error: engine: this run can't be columnar: it begins with a snapshot",
+        ),
     ],
 )
 def test_arguments_that_cannot_be_met(

@@ -130,7 +130,10 @@ def test_results_are_the_same_with_and_without_more_tables() -> None:
 
 
 def test_progress_is_told() -> None:
-    told: list[tuple[int, int]] = []
-    replay = Replay(CONFIG, [view("a", day) for day in range(1200)], Options(table="web.views"))
-    replay.run(progress=lambda done, total: told.append((done, total)))
-    assert told == [(0, 1200), (500, 1200), (1000, 1200), (1200, 1200)]
+    told: dict[str, list[tuple[int, int]]] = {"live": [], "columnar": []}
+    for engine, calls in told.items():
+        options = Options(table="web.views", engine=engine)  # type: ignore[arg-type]
+        replay = Replay(CONFIG, [view("a", day) for day in range(1200)], options)
+        replay.run(progress=lambda done, total, calls=calls: calls.append((done, total)))  # type: ignore[misc]
+    assert told["live"] == [(0, 1200), (500, 1200), (1000, 1200), (1200, 1200)]
+    assert told["columnar"] == [(0, 1200), (240, 1200), (480, 1200), (960, 1200), (1200, 1200)]
