@@ -8,11 +8,12 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from reactor.criteria import Expression, Ref
 from reactor.payload import number_out, segments_out, time_out
-from reactor.plan import PartInfo
+from reactor.plan import PartInfo, refs_of
 from reactor.plan.sections import is_ready
 from reactor.replay.columns.column import Column, Numbers, Rows, Truths, as_coded
 from reactor.replay.columns.conditions import narrow
@@ -81,7 +82,7 @@ class Answers:
             is_on = np.zeros(len(table), dtype=np.bool_)
             is_on[rows] = True
             rows = order[is_on[order]]
-            matched = Rowset(table, rows, self._profiles.reader(places[rows]))
+            matched = Rowset(table, rows, self._profiles.reader(places[rows], refs_of(section)))
             if section.when is not None:
                 matched = narrow(section.when, matched)
             if len(matched):
@@ -145,14 +146,19 @@ class Answers:
         places = self._profiles.layout.place_of[table.places]
         order = np.argsort(places, kind="stable")
         order = order[self._is_shown[table.places[order]]]
-        reader = self._profiles.reader(places[order])
+        refs = [replace(ref_of(self._config, part), before=before) for part in shown]
+        reader = self._profiles.reader(places[order], refs)
         return table.places[order], [self.part(reader, part, before=before) for part in shown]
 
     def part(self, reader: Reader, part: PartInfo, *, before: bool) -> pl.Series:
         """Return one part as a column of the tables of results."""
-        name = self._config.names[part.name]
-        ref = Ref("profile", part.name, name.type, name.nullable)
-        return typed(reader.read(ref, before=before), part.type)
+        return typed(reader.read(ref_of(self._config, part), before=before), part.type)
+
+
+def ref_of(config: Config, part: PartInfo) -> Ref:
+    """Return a part as a name."""
+    known = config.names[part.name]
+    return Ref("profile", part.name, known.type, known.nullable)
 
 
 def json_texts(column: Column) -> pl.Series:

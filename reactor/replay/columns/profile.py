@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,9 +60,18 @@ class Profiles:
         self._key_places = {key.name: k for k, key in enumerate(config.keys)}
         self._versions: dict[int, tuple[Rows, list[Any], list[Any]]] = {}
 
-    def reader(self, places: Rows) -> Reader:
-        """Return what reads names at some places of the layout, which ascend."""
-        return Reader(self, places)
+    def reader(self, places: Rows, refs: Iterable[Ref] = ()) -> Reader:
+        """Return what reads names at some places of the layout, which ascend.
+
+        refs: names that will be read: aggregations of one list are then read together.
+        """
+        together: dict[tuple[str, bool], list[str]] = {}
+        for ref in refs:
+            base, _, sub = ref.name.partition(".")
+            is_list = ref.kind == "profile" and isinstance(self.config.attributes.get(base), ListAttribute)
+            if is_list and sub not in together.setdefault((base, ref.before), []):
+                together[base, ref.before].append(sub)
+        return Reader(self, places, together=together)
 
     # What `Reader` asks
 
@@ -138,7 +147,13 @@ class Profiles:
         name = attribute.name
         if name not in self._lists:
             self._lists[name] = list_columns(attribute, self.layout, list_updates(self._tables, attribute))
-        return self._lists[name].read([attribute.aggregations[sub]], reader.places, before=before)[0]
+        subs = reader.together.get((name, before), ())
+        subs = [sub, *(each for each in subs if each != sub)]
+        wanted = [attribute.aggregations[each] for each in subs]
+        columns = self._lists[name].read(wanted, reader.places, before=before)
+        for each, column in zip(subs, columns, strict=True):
+            reader.keep(f"{name}.{each}", column, before=before)
+        return columns[0]
 
     # Keys
 
@@ -172,11 +187,19 @@ class Reader:
     """Reads names at some places of the layout, which ascend; what is read is kept.
 
     wider, keep: a reader of more places, and which of them these are: what it has read is taken over.
+    together: list, and whether before the event → its aggregations that are best read at once.
     """
 
     def __init__(
-        self, profiles: Profiles, places: Rows, wider: Reader | None = None, keep: Rows | None = None
+        self,
+        profiles: Profiles,
+        places: Rows,
+        wider: Reader | None = None,
+        keep: Rows | None = None,
+        *,
+        together: Mapping[tuple[str, bool], Sequence[str]],
     ) -> None:
+        self.together = together
         self.profiles = profiles
         self.places = places
         self.now = profiles.layout.time[places]
@@ -197,6 +220,10 @@ class Reader:
         if column is None:
             column = self._found[key] = self.profiles.read(self, ref, before)
         return column
+
+    def keep(self, name: str, column: Column, *, before: bool) -> None:
+        """Take in what was read along with another name."""
+        self._found[name, before] = column
 
     def _known(self, key: tuple[str, bool]) -> Column | None:
         column = self._found.get(key)
@@ -219,7 +246,7 @@ class Reader:
 
     def narrowed(self, keep: Rows) -> Reader:
         """Return a reader at some of the places, given by number."""
-        return Reader(self.profiles, self.places[keep], self, keep)
+        return Reader(self.profiles, self.places[keep], self, keep, together=self.together)
 
 
 def _where(has: NDArray[np.bool_], column: Column, number: Rows, dtype: str) -> Column:
