@@ -58,7 +58,7 @@ def make_demo(folder: Path, clock: Clock, listen: str | None = None) -> Demo:
     certificate.private_key_pem.write_to_path(folder / "key.pem")
     for at, blob in enumerate(certificate.cert_chain_pems):
         blob.write_to_path(folder / "certificate.pem", append=at > 0)
-    (folder / "reactor.yaml").write_bytes(_file("reactor.yaml"))
+    (folder / "reactor.yaml").write_bytes(shipped("reactor.yaml"))
     (folder / "loyalty.jsonl").write_bytes(ROWS)
     api_key, public, private = (clock.random(16).hex() for _ in range(3))
     place = listen or LISTEN
@@ -118,8 +118,9 @@ class DemoApp(App):
             secrets = {"token": self._demo.public_token, "api_key": self._demo.api_key}
             return json.dumps(secrets).encode(), b"application/json"
         name, kind = _FILES.get(path, ("", b""))
-        return (_file(name), kind) if name else None
+        return (shipped(name), kind) if name else None
 
 
-def _file(name: str) -> bytes:
+def shipped(name: str) -> bytes:
+    """Return one of the demo's files, as the package has it."""
     return resources.files("reactor.gateway.demo").joinpath(name).read_bytes()
