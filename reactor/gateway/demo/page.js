@@ -39,3 +39,6 @@ async function send(table, event) {
 for (const button of document.querySelectorAll("button")) {
   button.addEventListener("click", () => send(button.dataset.table, JSON.parse(button.dataset.event)));
 }
+
+// The first event is the visit itself.
+send("pageviews", { td_path: "/retail" });
