@@ -215,8 +215,10 @@ class Reactor:
             if self._explainer is None:
                 self._explainer = Explainer(self._state)
             if event is None:
-                outcome = self._offers(keys, rid, audience, now)
-                return self._explainer.read(keys, rid, self._now(now), audience, outcome)
+                given = self._now(now)
+                return self._explainer.read(
+                    keys, rid, given, audience, self._offers(keys, rid, audience, given)
+                )
             if keys is not None or rid is not None:
                 raise EventError("keys", "expected an event, or keys or rid for a read; got both")
             name = self._table(table)
@@ -328,12 +330,12 @@ class Reactor:
             ones give no offers. rid: instead of keys, a profile's rid or a merged-away one.
         """
         with self._lock:
-            return self._offers(keys, rid, audience, now)
+            return self._offers(keys, rid, audience, self._now(now))
 
     def _offers(
-        self, keys: Mapping[str, str] | None, rid: str | None, audience: Audience, now: object
+        self, keys: Mapping[str, str] | None, rid: str | None, audience: Audience, given: int | None
     ) -> Outcome:
-        who, given = _audience(audience), self._now(now)
+        who = _audience(audience)
         self._state.resting.make_room()
         profile = self._state.found(keys, rid, given)
         if profile is None:

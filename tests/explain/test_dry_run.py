@@ -105,3 +105,61 @@ def test_explained_offers_are_those_of_process(tmp_path_factory: pytest.TempPath
     verdict that differs from the engine's, a column read unlike the generated code reads it.
     """
     drawn(Random(seed), tmp_path_factory.getbasetemp() / "state")
+
+
+def test_a_clock_is_read_once_a_call() -> None:
+    """An explanation is as of one time: a clock that goes on does not part its offers from its reasons."""
+    ticks = iter(range(1_700_000_000, 1_700_100_000, 40))
+    engine = Reactor(
+        {
+            "version": 1,
+            "name": "clock",
+            "identity": {"keys": {"c": {}}},
+            "key_events": {"see": "t"},
+            "attributes": {
+                "last": {"type": "single", "on": "see", "value": "v", "dtype": "string", "ttl": "5m"}
+            },
+            "personalizations": {
+                "p": {"sections": {"s": {"when": "last IS NOT NULL", "payload": {"strings": {"a": "b"}}}}}
+            },
+        },
+        clock=lambda: next(ticks),
+    )
+    engine.process({"c": "1", "v": "x"})
+    seen = set()
+    for _ in range(10):
+        why = engine.explain(keys={"c": "1"})
+        assert why.section("s").matched == ("s" in why.offers)
+        seen.add(why.section("s").matched)
+        after = engine.explain({"c": "1"})
+        assert after.section("s").matched == ("s" in after.offers)
+    assert seen == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((), {}, "keys: expected either keys or rid"),
+        (
+            ({"c": "1", "time": 1},),
+            {"keys": {"c": "1"}},
+            "keys: expected an event, or keys or rid for a read",
+        ),
+        (({"c": "1", "time": 1},), {"audience": "all"}, 'audience: expected "public" or "private"'),
+        (({"c": "1"},), {}, "time: expected a time, got none"),
+    ],
+)
+def test_what_can_not_be_explained(arguments: Any, options: Any, message: str) -> None:
+    """The errors are those of `process` and `offers`."""
+    engine = Reactor(
+        {
+            "version": 1,
+            "name": "plain",
+            "identity": {"keys": {"c": {}}},
+            "key_events": {"see": "t"},
+            "personalizations": {"p": {"sections": {"s": {"payload": {"strings": {"a": "b"}}}}}},
+        }
+    )
+    with pytest.raises(EventError) as caught:
+        engine.explain(*arguments, **options)
+    assert str(caught.value).startswith(message)
