@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,6 +47,7 @@ def check_event(
     assert matched == set(outcome.offers)
     redacted = {why.name for why in explained.sections if why.verdict == "redacted"}
     assert redacted == {name for name, offer in outcome.offers.items() if offer == {}}
+    check_text(explained)
     if not explained.identity.redacted:
         assert explained.identity.rid == outcome.rid
         changed = [
@@ -54,6 +56,15 @@ def check_event(
         absorbed = [each.rid for each in explained.identity.profiles or () if not each.survives]
         assert [row["current_rid"] for row in changed] == absorbed
     return explained
+
+
+def check_text(explained: Explanation) -> None:
+    """The text fits 80 columns but for words that are longer, and obeys no terminal; the JSON reads back."""
+    for line in explained.text().splitlines():
+        assert line.isprintable()
+        words = line.split()
+        assert len(line) <= 80 or max(map(len, words)) > 40, line
+    assert msgspec.json.decode(explained.json())["now"] == explained.now
 
 
 def drawn(random: Random, path: Path, steps: int = 14) -> None:
