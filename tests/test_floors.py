@@ -28,6 +28,7 @@ FLOORS = (
     ("engine",),
     ("frames", "testing"),
     ("replay",),
+    ("report",),
     ("",),  # the front, reactor/__init__.py
     ("cli", "gateway", "runners"),
 )
@@ -46,8 +47,11 @@ FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in 
 # Where a dependency may be imported; what is not listed may be imported anywhere.
 HOMES = {
     "numpy": {"frames", "replay"},
-    "polars": {"frames", "replay", "cli"},
+    "polars": {"frames", "replay", "report", "cli"},
     "rich": {"cli"},
+    "jinja2": {"report"},
+    "markupsafe": {"report"},
+    "vl_convert": {"report"},
     "sqlglot": {"criteria"},
     "ruamel": {"spec", "testing", "cli"},
     "starlette": {"gateway"},
@@ -155,7 +159,7 @@ def test_dependencies_stay_in_their_homes(name: str) -> None:
 
 def test_import_reactor_is_light() -> None:
     """`import reactor` loads neither numpy nor polars nor anything else a live engine can do without."""
-    heavy = ("numpy", "polars", "rich", "pyarrow", "pandas", "duckdb", "scipy")
+    heavy = ("numpy", "polars", "jinja2", "vl_convert", "rich", "pyarrow", "pandas", "duckdb", "scipy")
     code = f"import sys, reactor; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

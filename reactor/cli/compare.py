@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from reactor.cli.console import DONE, FOUND, CommandError, binary_stdout, complain, progress, warn
 from reactor.cli.loading import load, warn_of
-from reactor.cli.simulate import add_events, bad_rows, check_places, inputs_of, options_of, write_summary
+from reactor.cli.simulate import (
+    add_events,
+    add_report,
+    bad_rows,
+    check_places,
+    inputs_of,
+    need_report,
+    options_of,
+    write_page,
+    write_summary,
+)
 from reactor.frames import need
 from reactor.replay import Replay, Results
 from reactor.replay.options import BadRowError
@@ -31,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="F", help="a row per offer that differs; - writes JSON lines to stdout"
     )
     outputs.add_argument("--summary", metavar="F", help="the summary as JSON")
+    add_report(outputs)
     outputs.add_argument(
         "--examples",
         metavar="N",
@@ -46,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     for library in ("polars", "rich"):
         need(library, "compare")
     configs = load(arguments.config_a), load(arguments.config_b)
-    check_places([arguments.out], [arguments.summary])
+    check_places([arguments.out], [arguments.summary, arguments.report])
+    need_report(arguments.report)
     if arguments.examples < 0:
         raise CommandError("--examples: expected a number of examples, got something else")
     try:
@@ -89,6 +101,10 @@ def _write(arguments: argparse.Namespace, comparison: Comparison) -> None:
 
     if arguments.summary is not None:
         write_summary(arguments.summary, comparison.summary())
+    if arguments.report is not None:
+        from reactor.report import comparison_page
+
+        write_page(arguments.report, comparison_page(comparison))
     if arguments.out == "-":
         encode([comparison.offers], "lines", binary_stdout())
     elif arguments.out is not None:

@@ -111,13 +111,15 @@ def count_of(number: int, noun: str, plural: str = "") -> str:
 
 @contextmanager
 def progress(description: str) -> Iterator[Report]:
-    """Show a progress bar on stderr while the block runs, if stderr is a terminal and rich is there."""
+    """Show a bar, the rate and the time left on stderr, if that is a terminal and rich is there."""
     if not on_terminal(sys.stderr):
         yield _silent
         return
     try:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from reactor.cli.rate import RateColumn
     except ImportError:
         yield _silent
         return
@@ -125,6 +127,7 @@ def progress(description: str) -> Iterator[Report]:
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.fields[counted]}"),
+        RateColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

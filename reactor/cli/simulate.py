@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_config(parser)
     add_events(parser)
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="replay in pieces that fit into about this much, such as 2GB, by way of a temporary folder",
+    )
     _add_outputs(parser.add_argument_group("what to write, by ending: csv, jsonl, json or parquet"))
 
 
@@ -69,11 +74,6 @@ def add_events(parser: argparse.ArgumentParser) -> None:
     events.add_argument("--limit", metavar="N", type=int, help="the first N events after sorting by time")
     add_audience(parser)
     add_state(parser)
-    parser.add_argument(
-        "--memory",
-        metavar="SIZE",
-        help="replay in pieces that fit into about this much, such as 2GB, by way of a temporary folder",
-    )
     parser.add_argument("--strict", action="store_true", help="end at the first bad row, with exit code 1")
     parser.add_argument(
         "--engine", choices=("auto", "live", "columnar"), default="auto", help="which engine (default: auto)"
@@ -89,6 +89,18 @@ def _add_outputs(outputs: argparse._ArgumentGroup) -> None:
     outputs.add_argument("--id-changes", metavar="F", help="the identity log: private data")
     outputs.add_argument("--rejects", metavar="F", help="the bad rows: number, path and reason")
     outputs.add_argument("--summary", metavar="F", help="the summary as JSON")
+    add_report(outputs)
+
+
+def add_report(outputs: argparse._ArgumentGroup) -> None:
+    """Declare the `--report` option."""
+    outputs.add_argument("--report", metavar="F", help="charts and tables as one page of HTML")
+
+
+def need_report(path: str | None) -> None:
+    """Raise MissingExtraError, where a report is asked for, unless what draws it is installed."""
+    for library in ("jinja2", "vl_convert") if path is not None else ():
+        need(library, "--report", '"reactor-engine[report]"')
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -104,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
         except BadRowError as error:
             problem = str(error)
         else:
-            _write(arguments, results)
+            _write(arguments, config, results)
             _report(arguments, config, results)
             return DONE
     complain(f"{problem}; nothing was written")
@@ -130,7 +142,8 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         arguments.id_changes,
         arguments.rejects,
     ]
-    check_places([arguments.out, *names], [arguments.summary])
+    check_places([arguments.out, *names], [arguments.summary, arguments.report])
+    need_report(arguments.report)
 
 
 def check_places(tables: Sequence[str | None], others: Sequence[str | None]) -> None:
@@ -191,7 +204,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
     return msgspec.structs.replace(chosen, state=arguments.state)
 
 
-def _write(arguments: argparse.Namespace, results: Results | PiecedResults) -> None:
+def _write(arguments: argparse.Namespace, config: Config, results: Results | PiecedResults) -> None:
     from reactor.frames.writing import encode, write_frames
 
     for name in ("attributes", "attributes_before", "profiles", "id_changes", "rejects"):
@@ -200,6 +213,10 @@ def _write(arguments: argparse.Namespace, results: Results | PiecedResults) -> N
             write_frames(results.frames(name), path)
     if arguments.summary is not None:
         write_summary(arguments.summary, results.summary)
+    if arguments.report is not None:
+        from reactor.report import replay_page
+
+        write_page(arguments.report, replay_page(config, results))
     # Last, because a reader of stdout may leave before the end.
     if arguments.out == "-":
         encode(results.frames("offers"), "lines", binary_stdout())
@@ -211,6 +228,12 @@ def write_summary(path: str, summary: Mapping[str, Any]) -> None:
     """Write a summary as JSON."""
     with replacing(path) as target:
         target.write(json.dumps(summary, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def write_page(path: str, page: str) -> None:
+    """Write a page of HTML."""
+    with replacing(path) as target:
+        target.write(page.encode())
 
 
 def _report(arguments: argparse.Namespace, config: Config, results: Results | PiecedResults) -> None:

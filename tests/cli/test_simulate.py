@@ -12,10 +12,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO
 
 import polars as pl
 import pytest
 from commandline import Run
+
+from reactor.cli.rate import RateColumn
 
 ROOT = Path(__file__).resolve().parents[2]
 RETAIL = ROOT / "docs" / "examples" / "retail"
@@ -358,6 +362,61 @@ def test_an_interrupt_leaves_no_file(config: Path, tmp_path: Path) -> None:
     assert set(tmp_path.iterdir()) == before
 
 
+def _write_half(frame: object, stream: IO[bytes], **options: object) -> None:
+    """Write a part of a table, and be interrupted."""
+    stream.write(b"event,table")
+    stream.flush()
+    _interrupt()
+
+
+def _interrupt(*arguments: object, **options: object) -> None:
+    """Be interrupted, as by a person at the keyboard."""
+    signal.raise_signal(signal.SIGINT)
+
+
+MOMENTS = {
+    "reading": "reactor.frames.rows.FrameRows.take",
+    "planning": "reactor.replay.history.History._planned",
+    "replaying": "reactor.replay.live.LivePass._process",
+    "summing up": "reactor.replay.summary.summarize",
+    "comparing": "reactor.replay.comparison.differences",
+    "explaining": "reactor.engine.Reactor.explain",
+    "drawing": "reactor.report.charts._render",
+    "half-way through a file": "polars.DataFrame.write_csv",
+}
+
+
+@pytest.mark.parametrize("command", ["simulate", "compare"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_interrupt_at_any_moment(
+    run: Run,
+    config: Path,
+    events: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    moment: str,
+) -> None:
+    """Exit 130; what an output held before is still there, and no part of a new one."""
+    other = tmp_path / "other.yaml"
+    other.write_text(config.read_text().replace("views >= 2", "views >= 1"))
+    out = tmp_path / "out.csv"
+    out.write_text("old")
+    inputs = [config, events] if command == "simulate" else [config, other, events]
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    module, _, name = MOMENTS[moment].rpartition(".")
+    monkeypatch.setattr(f"{module}.{name}", _write_half if name == "write_csv" else _interrupt)
+    done = run(command, *inputs, "--out", out, "--report", tmp_path / "report.html")
+    if command == "simulate" and moment in ("comparing", "explaining"):
+        assert (done.code, done.err) == (0, "")
+        return
+    assert (done.code, done.out) == (130, "")
+    assert done.err.endswith("interrupted\n")
+    left = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    left.pop(tmp_path / "report.html", None)  # written whole, before the table
+    assert left == before
+
+
 def _cpu_seconds(pid: int) -> float:
     path = Path(f"/proc/{pid}/stat")
     if not path.exists():
@@ -381,6 +440,9 @@ def test_progress_is_for_a_terminal_only(config: Path, events: Path) -> None:
     os.close(ours)
     assert process.returncode == 0
     assert b"Reading" in shown
+    assert b"Replaying" in shown
+    assert str(RateColumn().render(SimpleNamespace(finished_speed=None, speed=1234.6))) == "1,235/s"  # type: ignore[arg-type]
+    assert str(RateColumn().render(SimpleNamespace(finished_speed=None, speed=None))) == ""  # type: ignore[arg-type]
     assert b"Reading" not in out
     assert b"\x1b" not in out
     assert out.startswith(b"shop: 5 events")
