@@ -6,6 +6,7 @@ import copy
 import re
 import shutil
 import subprocess
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -275,3 +276,13 @@ def test_in_a_browser(retail: str, tmp_path: Path, width: int) -> None:
     assert scrolled <= width
     assert (wide, small) == (0, 0)
     assert drawn == retail.count("<svg")
+
+
+def test_pieces_make_the_same_page() -> None:
+    """A replay in bounded memory tells the same as a whole one."""
+    from reactor.replay.pieced import PiecedReplay, sizes_of
+
+    replay, results = replayed()
+    with closing(PiecedReplay(CONFIG, events(), Options(), sizes=sizes_of("1GB"))) as pieced:
+        text = replay_page(pieced.config, pieced.parted())
+    assert text == replay_page(replay.config, results)
