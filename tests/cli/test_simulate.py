@@ -377,7 +377,8 @@ def _interrupt(*arguments: object, **options: object) -> None:
 MOMENTS = {
     "reading": "reactor.frames.rows.FrameRows.take",
     "planning": "reactor.replay.history.History._planned",
-    "replaying": "reactor.replay.live.LivePass._process",
+    "replaying by columns": "reactor.replay.columns.passes.ColumnarPass._run",
+    "replaying live": "reactor.replay.live.LivePass._process",
     "summing up": "reactor.replay.summary.summarize",
     "comparing": "reactor.replay.comparison.differences",
     "explaining": "reactor.engine.Reactor.explain",
@@ -406,7 +407,8 @@ def test_an_interrupt_at_any_moment(
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     module, _, name = MOMENTS[moment].rpartition(".")
     monkeypatch.setattr(f"{module}.{name}", _write_half if name == "write_csv" else _interrupt)
-    done = run(command, *inputs, "--out", out, "--report", tmp_path / "report.html")
+    engine = "live" if moment == "replaying live" else "auto"
+    done = run(command, *inputs, "--engine", engine, "--out", out, "--report", tmp_path / "report.html")
     if command == "simulate" and moment in ("comparing", "explaining"):
         assert (done.code, done.err) == (0, "")
         return

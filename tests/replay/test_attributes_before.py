@@ -45,7 +45,7 @@ def replayed(config: dict[str, Any], events: Any, batch: Any = None, **wanted: b
 
 
 @given(st.integers(0, 2**32).map(Random))
-@settings(max_examples=40, phases=PHASES)
+@settings(max_examples=settings.default.max_examples * 2 // 5, phases=PHASES)
 def test_before_is_what_a_payload_reads_as_before(random: Random) -> None:
     """For every part P, attributes_before.P is a payload's before.P, on random configs and histories.
 
@@ -54,7 +54,8 @@ def test_before_is_what_a_payload_reads_as_before(random: Random) -> None:
     """
     config = make_config(random, Choice(idle=True))
     events, batch = history(random, 25), make_rows(random, lookup_key=str(config["identity"]["lookup_key"]))  # type: ignore[index]
-    asked = Replay(asking(config), events, Options(table_column="of", audience="private"), batch=batch)
+    chosen = Options(table_column="of", audience="private", engine=random.choice(["auto", "live"]))
+    asked = Replay(asking(config), events, chosen, batch=batch)
     results = asked.run(attributes=True, attributes_before=True)
     assert results.attributes is not None
     assert results.attributes_before is not None
@@ -76,7 +77,7 @@ def test_before_is_what_a_payload_reads_as_before(random: Random) -> None:
 
 
 @given(st.integers(0, 2**32).map(Random), st.integers(1, 24))
-@settings(max_examples=25, phases=PHASES)
+@settings(max_examples=settings.default.max_examples // 5, phases=PHASES)
 def test_what_comes_later_changes_nothing(random: Random, kept: int) -> None:
     """Drop all events after any one: the rows of those that are left stay what they were.
 
