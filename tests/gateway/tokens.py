@@ -1,4 +1,4 @@
-"""Asks with a million distinct bad tokens, and prints by how much memory has grown.
+"""Asks with a million distinct bad tokens, and prints how many more blocks of memory are held then.
 
 python tests/gateway/tokens.py 1000000
 """
@@ -14,4 +14,4 @@ from reactor.gateway.settings import load_settings
 
 if __name__ == "__main__":
     tokens = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    print(f"{tokens} bad tokens: {bad_tokens(load_settings(GATEWAY, environ={}), tokens)} bytes more")
+    print(f"{tokens} bad tokens: {bad_tokens(load_settings(GATEWAY, environ={}), tokens)} blocks more")
