@@ -54,10 +54,10 @@ def _serve_file(file: str, listen: str | None) -> int:
     settings = _listening(load_settings(file), listen)
     clock = machine_clock()
     gateway = Gateway(settings, clock, Log(sys.stderr, clock.now, settings.logs))
-    socket = bind(settings)
-    say(*describe(settings))
-    sys.stdout.flush()
-    serve(gateway, [socket])
+    with bind(settings) as listening:
+        say(*describe(settings))
+        sys.stdout.flush()
+        serve(gateway, [listening])
     return DONE
 
 
@@ -70,16 +70,16 @@ def _serve_demo(folder: Path, listen: str | None) -> int:
     clock = machine_clock()
     demo = make_demo(folder, clock, listen)
     gateway = Gateway(demo.settings, clock, Log(sys.stderr, clock.now, demo.settings.logs))
-    socket = bind(demo.settings)
-    say(*describe(demo.settings), "")
-    say(
-        "Open this page (the certificate is its own, so the browser asks once):",
-        f"  {demo.settings.url}/_demo",
-    )
-    say("Or run:", f"  {demo.curl()}")
-    say("Nothing is kept: ctrl-c ends it.")
-    sys.stdout.flush()
-    serve(gateway, [socket], DemoApp(gateway, demo))
+    with bind(demo.settings) as listening:
+        say(*describe(demo.settings), "")
+        say(
+            "Open this page (the certificate is its own, so the browser asks once):",
+            f"  {demo.settings.url}/_demo",
+        )
+        say("Or run:", f"  {demo.curl()}")
+        say("Nothing is kept: ctrl-c ends it.")
+        sys.stdout.flush()
+        serve(gateway, [listening], DemoApp(gateway, demo))
     return DONE
 
 

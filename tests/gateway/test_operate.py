@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from running import CLOCK, GATEWAY, OFFER, Answer, Running, running, server_headers, wait
 
+from reactor.cli import main
 from reactor.gateway.journal import Journal
 from reactor.gateway.logs import Log
 from reactor.gateway.segment import Entry
@@ -290,3 +291,31 @@ def test_a_watched_file(tmp_path: Path) -> None:
         os.utime(rows, (1, 1))
         wait(lambda: "Loyal" not in server.post({"customer_id": "9"}).json["offers"])
         assert '"event":"batch rows","file":"rows.jsonl","rows":1' in server.log.getvalue()
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A library that is missing is named with the command that installs it."""
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["serve", "gateway.yaml"]) == 2
+    assert capsys.readouterr().err == 'error: serve needs uvicorn: pip install "reactor-engine[gateway]"\n'
+
+
+def test_what_keeps_it_from_starting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bad file, a taken port, a bad certificate, a folder in use: exit 2 and what to look at."""
+    (tmp_path / "reactor.json").write_text(json.dumps(GATEWAY["config"]))
+    file = tmp_path / "gateway.json"
+
+    def serve(**changes: Any) -> str:
+        file.write_text(json.dumps({**GATEWAY, "config": "reactor.json", **changes}))
+        assert main(["serve", str(file)]) == 2
+        return capsys.readouterr().err
+
+    assert "listen: expected an address and a port" in serve(listen="8080")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert "can't listen at 127.0.0.1" in serve(listen=f"127.0.0.1:{taken.getsockname()[1]}")
+    (tmp_path / "x.pem").write_text("no certificate")
+    assert "tls: the certificate can't be used" in serve(tls={"certificate": "x.pem", "key": "x.pem"})
+    with running(journal={"path": str(tmp_path / "j")}):
+        assert "another gateway uses it" in serve(journal={"path": "j"}, listen=f"127.0.0.1:{free()}")
