@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
@@ -54,12 +53,13 @@ class _Answer:
 class App:
     """The application for one gateway: the vendor's API, and what operates it.
 
-    on_failure: called if the gateway can't start.
+    on_failure: called if the gateway can't start. on_ready: called when its state is restored.
     """
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.on_failure: Callable[[], None] = lambda: None
+        self.on_ready: Callable[[], None] = lambda: None
         self._settings = gateway.settings
         self._limits = gateway.settings.limits
         self._event_bytes = gateway.settings.config.limits.event_bytes
@@ -198,9 +198,7 @@ class App:
             self.gateway.start_error = error
             self.on_failure()
             return
-        # What was restored lives long: the collector need not visit it again and again.
-        gc.collect()
-        gc.freeze()
+        self.on_ready()
         self.gateway.start()
         self.gateway.log.info("ready", url=self._settings.url)
         if self._settings.batch_file is not None:
