@@ -45,7 +45,7 @@ def replayed(config: dict[str, Any], events: Any, batch: Any = None, **wanted: b
 
 
 @given(st.integers(0, 2**32).map(Random))
-@settings(max_examples=settings.default.max_examples * 2 // 5, phases=PHASES)
+@settings(max_examples=settings.default.max_examples // 8, phases=PHASES)
 def test_before_is_what_a_payload_reads_as_before(random: Random) -> None:
     """For every part P, attributes_before.P is a payload's before.P, on random configs and histories.
 
@@ -77,7 +77,7 @@ def test_before_is_what_a_payload_reads_as_before(random: Random) -> None:
 
 
 @given(st.integers(0, 2**32).map(Random), st.integers(1, 24))
-@settings(max_examples=settings.default.max_examples // 5, phases=PHASES)
+@settings(max_examples=settings.default.max_examples // 12, phases=PHASES)
 def test_what_comes_later_changes_nothing(random: Random, kept: int) -> None:
     """Drop all events after any one: the rows of those that are left stay what they were.
 

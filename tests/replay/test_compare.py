@@ -232,7 +232,7 @@ def test_bad_rows_on_one_side_only() -> None:
 
 
 @given(st.integers(0, 2**32).map(Random))
-@settings(max_examples=settings.default.max_examples // 6, phases=PHASES)
+@settings(max_examples=settings.default.max_examples // 12, phases=PHASES)
 def test_the_counts_add_up(random: Random) -> None:
     """On random configs and histories: what is the same, gained, lost and changed is all that was offered.
 

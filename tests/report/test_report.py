@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from contextlib import closing
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,9 @@ def compared(audience: str = "public") -> Comparison:
     return Comparison(a[0], b[0], a[1], b[1])
 
 
+@cache
 def pages(audience: str = "public") -> list[str]:
+    """Return the pages of a replay and of a comparison."""
     replay, results = replayed(audience)
     return [replay_page(replay.config, results), comparison_page(compared(audience))]
 
