@@ -139,16 +139,14 @@ class Answers:
 
     # Every part
 
-    def parts(
-        self, table: EventTable, shown: Sequence[PartInfo], *, before: bool
-    ) -> tuple[Rows, list[pl.Series]]:
-        """Return the events of a table, and the parts of their profiles just after each, or just before."""
-        places = self._profiles.layout.place_of[table.places]
-        order = np.argsort(places, kind="stable")
-        order = order[self._is_shown[table.places[order]]]
+    def parts(self, shown: Sequence[PartInfo], *, before: bool) -> tuple[Rows, list[pl.Series]]:
+        """Return events in the order of the layout, and the parts of profiles just after each, or before."""
+        layout = self._profiles.layout
+        places = np.flatnonzero(layout.place_of[layout.event] == np.arange(len(layout)))
+        places = places[self._is_shown[layout.event[places]]]
         refs = [replace(ref_of(self._config, part), before=before) for part in shown]
-        reader = self._profiles.reader(places[order], refs)
-        return table.places[order], [self.part(reader, part, before=before) for part in shown]
+        reader = self._profiles.reader(places, refs)
+        return layout.event[places], [self.part(reader, part, before=before) for part in shown]
 
     def part(self, reader: Reader, part: PartInfo, *, before: bool) -> pl.Series:
         """Return one part as a column of the tables of results."""

@@ -164,9 +164,9 @@ class ColumnarPass:
         self.offers = self._offers_frame(offered, joined, rids)
         self.id_changes = self._changes_frame(joined, tables, kept, is_shown)
         if self._wants_attributes:
-            self.attributes = self._attributes_frame(answers, tables, joined, rids, before=False)
+            self.attributes = self._attributes_frame(answers, joined, rids, before=False)
         if self._wants_before:
-            self.attributes_before = self._attributes_frame(answers, tables, joined, rids, before=True)
+            self.attributes_before = self._attributes_frame(answers, joined, rids, before=True)
 
     def _profiles_then(self, history: History) -> pl.DataFrame | None:
         """Return the profiles after the events that were before the time they are read at."""
@@ -319,17 +319,16 @@ class ColumnarPass:
         )
 
     def _attributes_frame(
-        self, answers: Answers, tables: Sequence[EventTable], joined: Joined, rids: _Rids, *, before: bool
+        self, answers: Answers, joined: Joined, rids: _Rids, *, before: bool
     ) -> pl.DataFrame:
         is_private = self._options.audience == "private"
         shown = [part for part in parts_of(self._config) if is_private or not part.sensitive]
         columns = part_columns([part.name for part in shown], [part.type for part in shown], list(EVENT))
-        frames = [TableBuilder({**EVENT, **columns}).finish()]
-        for table in tables:
-            events, series = answers.parts(table, shown, before=before)
-            named = [each.alias(name) for each, name in zip(series, columns, strict=True)]
-            frames.append(pl.DataFrame([*self._event_columns(events, joined, rids), *named]))
-        return pl.concat(frames).sort("event")
+        events, series = answers.parts(shown, before=before)
+        order = np.argsort(self._numbers[events])
+        named = [each.gather(order).alias(name) for each, name in zip(series, columns, strict=True)]
+        found = pl.DataFrame([*self._event_columns(events[order], joined, rids), *named])
+        return pl.concat([TableBuilder({**EVENT, **columns}).finish(), found])
 
     def _changes_frame(
         self, joined: Joined, tables: Sequence[EventTable], kept: Mask, is_shown: Mask

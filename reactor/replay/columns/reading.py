@@ -24,7 +24,7 @@ _INTEGERS: Final = frozenset({pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, p
 class Raw:
     """A column as it was sent. numbers: of a column of nothing else, in place of codes and values.
 
-    codes: of each row, -1 where the column is absent; values: as sent, each at least once.
+    codes: of each row, -1 where the column is absent; values: as sent, some perhaps of no row.
     """
 
     def __init__(self, codes: Codes | None, values: list[Any] | None, numbers: Numbers | None = None) -> None:
@@ -104,7 +104,16 @@ def read_raw(pieces: Sequence[Piece], names: Collection[str]) -> dict[str, Raw]:
 
 
 def _read_piece(piece: Piece, names: Collection[str]) -> dict[str, Raw]:
-    frame = piece.rows.table(piece.numbers, names)
+    count = len(piece.rows)
+    is_most = len(piece.numbers) * 2 > count
+    # Codes are moved about faster than what they stand for: then the rows are put in order afterwards.
+    frame = piece.rows.table(np.arange(count) if is_most else piece.numbers, names)
+    if frame is not None and is_most:
+        whole = {name: _of_series(frame[name]) for name in names if name in frame.columns}
+        none = Raw(np.full(count, -1, dtype=np.int32), [])
+        is_all = len(piece.numbers) == count and bool(np.all(piece.numbers[1:] > piece.numbers[:-1]))
+        filled = {name: whole.get(name, none) for name in names}
+        return filled if is_all else {name: raw.taken(piece.numbers) for name, raw in filled.items()}
     if frame is not None:
         absent = Raw(np.full(len(piece.numbers), -1, dtype=np.int32), [])
         return {name: _of_series(frame[name]) if name in frame.columns else absent for name in names}

@@ -48,6 +48,10 @@ class Sums:
         self._clock = clock
         self._places, numbers = places_of(events, layout)
         self._keys = clock.of_place[self._places]
+        # How many of them stand before each place of the layout.
+        self._before = np.zeros(len(layout) + 1, dtype=np.int64)
+        self._before[self._places + 1] = 1
+        np.cumsum(self._before, out=self._before)
         # Whole sums may pass 64 bits and come round; the sum of no sequence does.
         self._sums = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(weights[numbers])])
 
@@ -56,10 +60,10 @@ class Sums:
 
         first_ms: None for everything. before: without what the place itself adds.
         """
-        end = np.searchsorted(self._places, places, side="left" if before else "right")
+        end = self._before[places if before else places + 1]
         sequence = self._layout.sequence[places]
         if first_ms is None:
-            start = np.searchsorted(self._places, self._layout.start[sequence])
+            start = self._before[self._layout.start[sequence]]
         else:
             start = np.searchsorted(self._keys, self._clock.key(sequence, first_ms))
         found: NDArray[np.int64] = self._sums[end] - self._sums[np.minimum(start, end)]
