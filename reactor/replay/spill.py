@@ -16,16 +16,15 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from reactor.engine import Reactor
 from reactor.frames import BadRow
 from reactor.frames.pieces import HeldPieces, PickedRows, Pieces, PieceSize, keep_rows, kept_rows, pieces_of
 from reactor.frames.pieces import row_bytes as bytes_of
 from reactor.frames.rows import JsonRows, Rows
-from reactor.replay.components import Coder, Codes, components, pack
-from reactor.replay.history import Input, Part, Reject, Times, require_columns, sources_of, table_of
+from reactor.replay.components import Codes, pack
+from reactor.replay.history import Input, Part, Reject, require_columns, sources_of, table_of
 from reactor.replay.options import BadRowError, Events, Options, Progress
+from reactor.replay.scan import Scanner
 from reactor.spec import Config
-from reactor.spec.model import Table
 
 _STATE_BYTES: Final = 600  # about what an event costs a replay beside its row
 
@@ -75,77 +74,45 @@ class Spill:
         self._options = options
         self._sizes = sizes
         self._folder = folder
-        self._engine = Reactor(config)
+        self._scanner = Scanner(config, options)
         self._sources = list(_opened(events, config, options, sizes.piece))
         self._starts: list[int] = []
         self._scans: list[int] = []  # rows of each piece, in order
         self.rows = 0
         self.rejects: list[Reject] = []
         self._bytes = 0
-        identifiers = _Identifiers()
         for source in self._sources:
             self._starts.append(self.rows)
-            self._scan(source, identifiers)
+            self._scan(source)
         self._batch = batch
-        firsts = [self._coded(identifiers, self._engine.row_identifiers(row)) for row in batch]
-        self._codes, self._component = identifiers.components()
+        firsts = self._scanner.batch(batch)
+        self._codes, self._component = self._scanner.identifiers.components()
         self._choose()
-        self._assign(np.array(firsts, dtype=np.int64))
+        self._assign(firsts)
         self._put_aside(progress)
 
     # The first pass
 
-    def _scan(self, source: SourcePieces, identifiers: _Identifiers) -> None:
+    def _scan(self, source: SourcePieces) -> None:
         """Read the times and identifiers of a source; keep them by piece, on disk."""
         start = self.rows
-        for rows in source.pieces.read(self._needed(source.table)):
+        for rows in source.pieces.read(self._scanner.needed(source.table)):
             each = Input(source.name, source.table, rows, self.rows)
             require_columns(each, self._config, self._options)
-            times, codes = self._scanned(each, start, identifiers)
+            times, codes, bad = self._scanner.scan(each)
+            for event, table, row in bad:
+                self._reject(each, event, event - start, table, row)
             np.save(self._folder / f"times-{len(self._scans)}.npy", times)
             np.save(self._folder / f"codes-{len(self._scans)}.npy", codes)
             self._scans.append(len(rows))
             self.rows += len(rows)
             self._bytes += bytes_of(rows)
-            identifiers.compact()
+            self._scanner.identifiers.compact()
 
-    def _scanned(self, each: Input, start: int, identifiers: _Identifiers) -> tuple[Codes, Codes]:
-        """Return each row's time, -1 for none, and the code of its first identifier, 0 for none."""
-        reader = Times(each, self._config, self._options, self._engine.event_time)
-        column = self._options.table_column or ""
-        times, codes = [], []
-        for number, row in enumerate(each.rows.take(range(len(each.rows)))):
-            found = row if isinstance(row, BadRow) else reader.time(number, row)
-            if isinstance(row, BadRow) or isinstance(found, BadRow):
-                assert isinstance(found, BadRow)
-                self._reject(each, number, start, reader.table_at(number), found)
-                times.append(-1)
-                codes.append(0)
-                continue
-            times.append(found)
-            table = each.table or str(row[column])
-            codes.append(self._coded(identifiers, self._engine.identifiers(row, table)))
-        return np.array(times, dtype=np.int64), np.array(codes, dtype=np.int64)
-
-    def _coded(self, identifiers: _Identifiers, found: list[tuple[int, str]]) -> int:
-        return identifiers.add(found) if found else 0
-
-    def _reject(self, each: Input, number: int, start: int, table: str | None, bad: BadRow) -> None:
-        event = each.start + number
+    def _reject(self, each: Input, event: int, row: int, table: str | None, bad: BadRow) -> None:
         if self._options.strict:
             raise BadRowError(each.name, event, bad.path, bad.reason)
-        self.rejects.append(Reject(event, table, each.name, event - start, bad.path, bad.reason))
-
-    def _needed(self, table: str | None) -> set[str] | None:
-        """Return the columns that times and identifiers are read from; None for all."""
-        if table is None:
-            return None
-        declared = self._config.tables.get(table, Table(table))
-        wanted = {declared.time, *(key.name for key in self._config.keys)}
-        if not wanted & declared.columns.keys():
-            return wanted
-        made = {ref.name for name in declared.columns for ref in declared.columns[name].refs}
-        return wanted | made
+        self.rejects.append(Reject(event, table, each.name, row, bad.path, bad.reason))
 
     # Between the passes
 
@@ -305,39 +272,6 @@ class Spill:
     def columns(self) -> set[str]:
         """The columns of all inputs that have the same for every row."""
         return {name for source in self._sources for name in source.pieces.columns or ()}
-
-
-class _Identifiers:
-    """The identifiers that were seen, as codes, and which of them were seen together."""
-
-    def __init__(self) -> None:
-        self._coder = Coder()
-        self._singles: set[int] = set()
-        self._links: set[tuple[int, int]] = set()
-        self._known: Codes = np.empty(0, dtype=np.int64)
-        self._linked: Codes = np.empty((0, 2), dtype=np.int64)
-
-    def add(self, identifiers: Sequence[tuple[int, str]]) -> int:
-        """Take in the identifiers of an event or a row; return the code of the first."""
-        first, *others = self._coder.codes(identifiers)
-        self._singles.add(first)
-        for other in others:
-            self._links.add((first, other))
-        return first
-
-    def compact(self) -> None:
-        """Move what was seen into arrays."""
-        self._known = np.union1d(self._known, np.fromiter(self._singles, np.int64, len(self._singles)))
-        new = np.array(list(self._links), dtype=np.int64).reshape(-1, 2)
-        self._linked = np.unique(np.concatenate([self._linked, new]), axis=0)
-        self._singles.clear()
-        self._links.clear()
-
-    def components(self) -> tuple[Codes, Codes]:
-        """Return the codes that came first in some event or row, sorted, and the component of each."""
-        self.compact()
-        alone = np.stack([self._known, np.zeros_like(self._known)], axis=1)
-        return self._known, components(np.concatenate([alone, self._linked]))[: len(self._known)]
 
 
 def _opened(events: Events, config: Config, options: Options, size: PieceSize) -> Iterator[SourcePieces]:
