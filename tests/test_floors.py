@@ -46,8 +46,10 @@ FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in 
 
 # Where a dependency may be imported; what is not listed may be imported anywhere.
 HOMES = {
-    "numpy": {"frames", "replay"},
-    "polars": {"frames", "replay", "report", "cli"},
+    "numpy": {"frames", "replay", "runners"},
+    "polars": {"frames", "replay", "report", "cli", "runners"},
+    "pyspark": {"runners"},
+    "ray": {"runners"},
     "rich": {"cli"},
     "jinja2": {"report"},
     "markupsafe": {"report"},

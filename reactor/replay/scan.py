@@ -81,6 +81,10 @@ class Identifiers:
             self._links.add((first, other))
         return first
 
+    def link(self, left: Codes, right: Codes) -> None:
+        """Take in pairs of codes that belong together."""
+        self._links.update(zip(left.tolist(), right.tolist(), strict=True))
+
     def compact(self) -> None:
         """Move what was seen into arrays."""
         self._known = np.union1d(self._known, np.fromiter(self._singles, np.int64, len(self._singles)))

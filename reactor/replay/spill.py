@@ -26,7 +26,7 @@ from reactor.replay.options import BadRowError, Events, Options, Progress
 from reactor.replay.scan import Scanner
 from reactor.spec import Config
 
-_STATE_BYTES: Final = 600  # about what an event costs a replay beside its row
+_STATE_BYTES: Final = 2_000  # about what an event costs a replay beside its row, with all tables
 
 Batch = Sequence[Mapping[str, object]]
 
