@@ -46,10 +46,15 @@ class Input(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Events of some profiles, all of theirs, out of a history that ends at `ends_ms`."""
+    """Events of some profiles, all of theirs, out of a history that ends at `ends_ms`.
+
+    numbers: of the events in that history, which decide between events of one time; None for
+        ascending ones.
+    """
 
     inputs: Sequence[Input]
     ends_ms: int | None
+    numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None
 
 
 class Planned(NamedTuple):
@@ -86,8 +91,16 @@ class History:
         this one is a part of.
     """
 
-    def __init__(self, inputs: Sequence[Input], options: Options, time_of: TimeOf, config: Config) -> None:
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        options: Options,
+        time_of: TimeOf,
+        config: Config,
+        part: Part | None = None,
+    ) -> None:
         self.inputs = tuple(inputs)
+        self._ties = None if part is None else part.numbers
         self.rejects: list[Reject] = []
         self._column = options.table_column
         self._strict = options.strict
@@ -105,7 +118,7 @@ class History:
                     times[each.start + row] = found
         self._order = self._planned(times, options)
         self._times = times[self._order]
-        self.ends_ms = self.last_ms
+        self.ends_ms = self.last_ms if part is None else part.ends_ms
         self.left_out = self.rows - len(self.rejects) - len(self._order)
 
     def __len__(self) -> int:
@@ -209,6 +222,8 @@ class History:
         known = np.flatnonzero(times >= 0)
         if options.until_ms is not None:
             known = known[times[known] < options.until_ms]
+        if self._ties is not None:
+            return known[np.lexsort((self._ties[known], times[known]))][: options.limit]
         return known[np.argsort(times[known], kind="stable")][: options.limit]
 
 

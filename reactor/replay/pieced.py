@@ -237,14 +237,16 @@ def replay_part(
 ) -> Results:
     """Replay one part of a history by itself; its rows are those of the whole.
 
-    numbers: of the part's events over all inputs, ascending. batch: the rows whose identifiers
+    numbers: of the part's events over all inputs. batch: the rows whose identifiers
         belong to the part.
     """
     replay = Replay(config, part, chosen, batch=None if batch is None else list(batch))
     results = replay.run(attributes=attributes, attributes_before=attributes_before, profiles=profiles, at=at)
     events = pl.Series("event", np.asarray(numbers, dtype=np.int64), dtype=pl.Int64)
     frames = {
-        name: frame.with_columns(events.gather(frame["event"]).alias("event"))
+        name: frame.with_columns(events.gather(frame["event"]).alias("event")).sort(
+            "event", maintain_order=True
+        )
         for name in Results.__struct_fields__
         if isinstance(frame := getattr(results, name), pl.DataFrame) and name not in ("profiles", "rejects")
     }

@@ -45,11 +45,10 @@ class Replay:
         self.options = chosen or Options()
         self.config = prepared(config, self.options)
         self._batch = None if batch is None else Batch(batch, self.config, strict=self.options.strict)
+        part = events if isinstance(events, Part) else None
         inputs = events.inputs if isinstance(events, Part) else inputs_of(events, self.config, self.options)
         self.loaded: ReloadReport | None = None
-        self._history = History(inputs, self.options, Reactor(self.config).event_time, self.config)
-        if isinstance(events, Part):
-            self._history.ends_ms = events.ends_ms
+        self._history = History(inputs, self.options, Reactor(self.config).event_time, self.config, part)
 
     def __len__(self) -> int:
         """Count the events that will be processed."""

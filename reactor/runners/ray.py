@@ -38,7 +38,7 @@ from reactor.spec import Config
 
 BUCKETS: Final = 16
 # A parquet file or a frame; each is read whole, by one task.
-Part: TypeAlias = "str | os.PathLike[str] | pl.DataFrame"
+Part: TypeAlias = str | os.PathLike[str] | pl.DataFrame
 Parts: TypeAlias = Part | Sequence[Part]
 
 

@@ -249,9 +249,10 @@ def replay(
         numbers.append(own[order])
         start += frame.height
     batch = None if planned.batch is None else planned.batch.get(bucket) or None
-    part = Part(inputs, planned.ends_ms[which])
+    every = np.concatenate(numbers)
+    part = Part(inputs, planned.ends_ms[which], every)
     chosen = msgspec.structs.replace(job.options, strict=False)
-    results = replay_part(config, part, np.concatenate(numbers), chosen, batch, **asked)
+    results = replay_part(config, part, every, chosen, batch, **asked)
     return results, {"bucket": bucket, "rows": start, "seconds": round(time.perf_counter() - begun, 3)}
 
 

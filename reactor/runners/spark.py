@@ -372,7 +372,8 @@ def _joined(frames: list[tuple[pl.DataFrame, Any]]) -> tuple[pl.DataFrame, Any]:
 def _batches(frame: pl.DataFrame, schema: T.StructType) -> Batches:
     # Spark 4 wants to be told the zone of its timestamps, Spark 3.5 knows only this one.
     zone = {"timezone": "UTC"} if "timezone" in signature(to_arrow_schema).parameters else {}
-    return iter(frame.to_arrow().cast(to_arrow_schema(schema, **zone)).to_batches())
+    table = frame.select(schema.names).to_arrow()
+    return iter(table.cast(to_arrow_schema(schema, **zone)).to_batches())
 
 
 def _part() -> int:
