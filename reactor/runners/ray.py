@@ -128,7 +128,7 @@ class RayRun:
         key = repr(sorted(tables.items()))
         if key not in self._passes:
             buckets = self._plan.buckets
-            sort_in = _remote(_sort_in).options(num_returns=buckets)
+            sort_in = _remote(_sort_in, num_returns=buckets)
             pieces = [
                 sort_in.remote(self._shared, self._planned, place, part, self._starts[place])
                 for place, part in enumerate(self._parts)
@@ -144,8 +144,8 @@ class RayRun:
         return self._passes[key]
 
 
-def _remote(function: Any) -> Any:
-    return ray.remote(function).options(max_retries=3)
+def _remote(function: Any, **more: Any) -> Any:
+    return ray.remote(function).options(max_retries=3, **more)
 
 
 def _look(job: Job, place: int, part: Part) -> Scan:
