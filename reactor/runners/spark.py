@@ -9,31 +9,38 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
-from inspect import signature
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
 import numpy as np
 import polars as pl
-from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql import types as T  # noqa: N812
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.storagelevel import StorageLevel
 
 from reactor.errors import ReactorError
 from reactor.frames import Source
 from reactor.replay.differences import differences
 from reactor.replay.history import Reject
+from reactor.runners.executors import (
+    BYTES,
+    LINKS,
+    LOOKS,
+    PACKED,
+    PLACE,
+    SORTED,
+    Batches,
+    batches_of,
+    looker,
+    replayer,
+    sorter,
+    struct,
+    unpacker,
+)
 from reactor.runners.seam import (
-    Job,
-    Piece,
-    Plan,
     Scan,
-    Sorter,
-    answers,
     batch_of,
     gathered,
     job_of,
@@ -41,7 +48,6 @@ from reactor.runners.seam import (
     packed,
     plan,
     rejects_of,
-    scan,
     summary_of,
     unpacked,
 )
@@ -49,22 +55,9 @@ from reactor.spec import Config
 
 PAIRS: Final = 10_000_000  # pairs of identifiers that the driver joins by itself
 BUCKETS: Final = 64
-_CHUNK: Final = 100_000  # rows that are sorted into buckets at once
-_PLACE: Final = "reactor_place"  # of a row in its bucket's table
 
 Events: TypeAlias = DataFrame | Mapping[str, DataFrame]
 ConfigLike: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Config
-
-
-def _struct(**types: T.DataType) -> T.StructType:
-    return T.StructType([T.StructField(name, type_) for name, type_ in types.items()])
-
-
-_LONG, _BYTES = T.LongType(), T.BinaryType()
-_LOOKS: Final = _struct(part=_LONG, rows=_LONG, pairs=_LONG, scan=_BYTES, links=_BYTES)
-_LINKS: Final = _struct(a=_LONG, b=_LONG)
-_SORTED: Final = _struct(bucket=_LONG, place=_LONG, numbers=_BYTES, rows=_BYTES)
-_PACKED: Final = _struct(name=T.StringType(), bucket=_LONG, rows=_BYTES)
 _TYPES: Final[Mapping[Any, T.DataType]] = {
     pl.Int64: T.LongType(),
     pl.Float64: T.DoubleType(),
@@ -155,7 +148,7 @@ class SparkRun:
         """Return a table, `offers` or another, in the order of one machine."""
         key = "rid" if name == "profiles" else "event"
         frame = self._cluster.table(name, self._which, **tables)
-        return frame.orderBy(key, _PLACE).drop(_PLACE)
+        return frame.orderBy(key, PLACE).drop(PLACE)
 
     @property
     def rejects(self) -> list[Reject]:
@@ -167,7 +160,7 @@ class SparkRun:
         return self._cluster.summary(self._which)
 
     def _table(self, name: str, **tables: Any) -> DataFrame:
-        return self._cluster.table(name, self._which, **tables).drop(_PLACE)
+        return self._cluster.table(name, self._which, **tables).drop(PLACE)
 
 
 class SparkComparison:
@@ -180,7 +173,7 @@ class SparkComparison:
     @property
     def offers(self) -> DataFrame:
         """A row for each offer that differs, as `reactor.compare` has it."""
-        return self._cluster.table("differences", 0).drop(_PLACE)
+        return self._cluster.table("differences", 0).drop(PLACE)
 
 
 class _Cluster:
@@ -208,7 +201,7 @@ class _Cluster:
         self._starts: list[dict[int, int]] = []
         scans, links, first = [], [], 0
         looks = [
-            frame.mapInArrow(_looker(self._job, place, self._order), _LOOKS).persist(StorageLevel.DISK_ONLY)
+            frame.mapInArrow(looker(self._job, place, self._order), LOOKS).persist(StorageLevel.DISK_ONLY)
             for place, frame in enumerate(self._inputs)
         ]
         count = sum(look.agg(F.sum("pairs")).first()[0] or 0 for look in looks)
@@ -218,7 +211,7 @@ class _Cluster:
                 starts[part], first = first, first + rows
                 scans.append(pickle.loads(bytes(content)))
             self._starts.append(starts)
-            links += [look.select("links").mapInArrow(_unpacker(_LINKS), _LINKS)]
+            links += [look.select("links").mapInArrow(unpacker(LINKS), LINKS)]
         whole = gathered(scans, len(self._job.configs))
         if count > pairs:
             found = propagated(links).to_numpy()
@@ -233,9 +226,9 @@ class _Cluster:
         empty = nothing(self._job, which, **tables)
         frame = differences(empty, empty, []) if name == "differences" else getattr(empty, name)
         fields = [T.StructField(column, _TYPES[dtype]) for column, dtype in frame.schema.items()]
-        schema = T.StructType([*fields, T.StructField(_PLACE, T.LongType())])
+        schema = T.StructType([*fields, T.StructField(PLACE, T.LongType())])
         found = self._passed(**tables).where(F.col("name") == f"{name} {which}")
-        return found.select("rows").mapInArrow(_unpacker(schema), schema)
+        return found.select("rows").mapInArrow(unpacker(schema), schema)
 
     def rejects(self, which: int) -> list[Reject]:
         """Return the bad rows."""
@@ -265,7 +258,7 @@ class _Cluster:
         if key not in self._passes:
             shared = self._spark.sparkContext.broadcast((self._job, self._plan))
             parts = [
-                frame.mapInArrow(_sorter(shared, place, self._order, starts), _SORTED)
+                frame.mapInArrow(sorter(shared, place, self._order, starts), SORTED)
                 for place, (frame, starts) in enumerate(zip(self._inputs, self._starts, strict=True))
             ]
             joined = parts[0]
@@ -273,113 +266,9 @@ class _Cluster:
                 joined = joined.unionAll(other)
             # A number of partitions that is asked for is not changed by adaptive execution.
             sorted_in = joined.repartition(self._plan.buckets, "bucket").sortWithinPartitions("bucket")
-            passed = sorted_in.mapInArrow(_replayer(shared, tables), _PACKED)
+            passed = sorted_in.mapInArrow(replayer(shared, tables), PACKED)
             self._passes[key] = passed.persist(StorageLevel.DISK_ONLY)
         return self._passes[key]
-
-
-# What runs on the executors: functions from batches of Arrow to batches of Arrow.
-
-Batches = Iterator[Any]
-
-
-def _looker(job: Job, place: int, order: str | None) -> Any:
-    def look(batches: Batches) -> Batches:
-        found = scan(job, place, (_frame(batch, order)[0] for batch in batches))
-        links = packed(pl.DataFrame(found.links, schema=["a", "b"]))
-        bare = pickle.dumps(msgspec.structs.replace(found, links=found.links[:0]))
-        row = {"part": _part(), "rows": found.rows, "pairs": len(found.links), "scan": bare, "links": links}
-        yield from _batches(pl.DataFrame([row]), _LOOKS)
-
-    return look
-
-
-def _sorter(shared: Any, place: int, order: str | None, starts: Mapping[int, int]) -> Any:
-    def sort(batches: Batches) -> Batches:
-        sorter = Sorter(*shared.value)
-        first = starts.get(_part(), 0)
-        for frame, given in _chunks(batches, order):
-            numbers = first + np.arange(frame.height, dtype=np.int64) if given is None else given
-            first += frame.height
-            rows = [
-                {"bucket": bucket, **piece._asdict()}
-                for bucket, piece in sorter.sort_in(place, frame, numbers)
-            ]
-            yield from _batches(pl.DataFrame(rows, schema=list(_SORTED.names)), _SORTED)
-
-    return sort
-
-
-def _replayer(shared: Any, tables: Mapping[str, Any]) -> Any:
-    def run(batches: Batches) -> Batches:
-        job, planned = shared.value
-        bucket, pieces = -1, list[Piece]()
-        for batch in batches:
-            for row in pl.DataFrame(batch).iter_rows():
-                if row[0] != bucket and pieces:
-                    yield from _batches(_answers(job, planned, bucket, pieces, tables), _PACKED)
-                    pieces = []
-                bucket = row[0]
-                pieces.append(Piece(*row[1:]))
-        if pieces:
-            yield from _batches(_answers(job, planned, bucket, pieces, tables), _PACKED)
-
-    return run
-
-
-def _answers(job: Job, planned: Plan, bucket: int, pieces: list[Piece], tables: Any) -> pl.DataFrame:
-    rows = [(name, bucket, content) for name, content in answers(job, planned, bucket, pieces, tables)]
-    return pl.DataFrame(rows, schema=list(_PACKED.names), orient="row")
-
-
-def _unpacker(schema: T.StructType) -> Any:
-    def unpack(batches: Batches) -> Batches:
-        for batch in batches:
-            for (content,) in pl.DataFrame(batch).iter_rows():
-                frame = unpacked(content)
-                if _PLACE in schema.names:
-                    frame = frame.with_row_index(_PLACE)
-                yield from _batches(frame, schema)
-
-    return unpack
-
-
-def _frame(batch: Any, order: str | None) -> tuple[pl.DataFrame, Any]:
-    """Return the columns of a batch, and the numbers of its events if a column holds them."""
-    frame = pl.DataFrame(batch)
-    if order is None:
-        return frame, None
-    return frame.drop(order), frame[order].cast(pl.Int64).to_numpy().copy()
-
-
-def _chunks(batches: Batches, order: str | None) -> Iterator[tuple[pl.DataFrame, Any]]:
-    """Yield batches, several as one, so that a bucket's pieces are not too small."""
-    frames: list[tuple[pl.DataFrame, Any]] = []
-    for batch in batches:
-        frames.append(_frame(batch, order))
-        if sum(frame.height for frame, _ in frames) >= _CHUNK:
-            yield _joined(frames)
-            frames = []
-    if frames:
-        yield _joined(frames)
-
-
-def _joined(frames: list[tuple[pl.DataFrame, Any]]) -> tuple[pl.DataFrame, Any]:
-    numbers = [numbers for _, numbers in frames]
-    return pl.concat([frame for frame, _ in frames]), None if numbers[0] is None else np.concatenate(numbers)
-
-
-def _batches(frame: pl.DataFrame, schema: T.StructType) -> Batches:
-    # Spark 4 wants to be told the zone of its timestamps, Spark 3.5 knows only this one.
-    zone = {"timezone": "UTC"} if "timezone" in signature(to_arrow_schema).parameters else {}
-    table = frame.select(schema.names).to_arrow()
-    return iter(table.cast(to_arrow_schema(schema, **zone)).to_batches())
-
-
-def _part() -> int:
-    context = TaskContext.get()
-    assert context is not None
-    return int(context.partitionId())
 
 
 def _collected(frame: DataFrame) -> pl.DataFrame:
@@ -388,9 +277,9 @@ def _collected(frame: DataFrame) -> pl.DataFrame:
     def pack(batches: Batches) -> Batches:
         frames = [pl.DataFrame(batch) for batch in batches]
         if frames:
-            yield from _batches(pl.DataFrame([{"rows": packed(pl.concat(frames))}]), _struct(rows=_BYTES))
+            yield from batches_of(pl.DataFrame([{"rows": packed(pl.concat(frames))}]), struct(rows=BYTES))
 
-    found = [unpacked(bytes(row[0])) for row in frame.mapInArrow(pack, _struct(rows=_BYTES)).collect()]
+    found = [unpacked(bytes(row[0])) for row in frame.mapInArrow(pack, struct(rows=BYTES)).collect()]
     none = pl.DataFrame(schema={field.name: pl.Int64 for field in frame.schema.fields})
     return pl.concat(found) if found else none
 
