@@ -209,6 +209,8 @@ def membership(kind: str, items_view: View, item_view: View) -> Leaf:
         if wanted is None:
             return None
         elements = cast("list[object]", items) if items.__class__ in LIST_CLASSES else [items]
+        if kind == "json" and wanted.__class__ is str:  # it equals nothing but a text that is the same
+            return wanted in elements
         return any(
             (value := items_view(element)) is not None and equal(value, wanted) for element in elements
         )

@@ -34,8 +34,8 @@ MUTANTS = {
     ),
     "before.X counts the event itself": (
         "windows.py",
-        'side="left" if before else "right"',
-        'side="right"',
+        "self._before[places if before else places + 1]",
+        "self._before[places + 1]",
     ),
     "an expired single is read": (
         "profile.py",
