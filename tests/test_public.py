@@ -45,6 +45,7 @@ SIGNATURES = {
     Reactor.reload: "(self, config)",
     Reactor.forget: "(self, keys=None, *, rid=None)",
     Reactor.stats: "(self)",
+    Reactor.inspect: "(self)",
     Reactor.source: "(self)",
     Reactor.rids: "(self)",
     Reactor.part_names: "(self, audience='private')",

@@ -16,6 +16,7 @@ import msgspec
 import re2
 
 MEMO_TEXTS: Final = 1_024
+MEMO_CHARACTERS: Final = 4_096  # longer texts, which only an expression can make, are not remembered
 
 _GAP = re.compile(r"\.\*\??(?![*+?{])")
 _LITERAL = re.compile(r"\\([!-/:-@\[-^`{-~])|[^.\[\]()*+?{}|\\^$\n]")
@@ -150,11 +151,17 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     """
     plain = simple(pattern)
     if plain is None:
-        return lru_cache(maxsize=MEMO_TEXTS)(by_re2(pattern))
+        return _remembering(by_re2(pattern))
     literals, start, end = plain.literals, plain.start, plain.end
     if len(literals) == 1:
         return _one(literals[0], start, end)
     return _anchored(literals, end) if start else _floating(literals, end, by_re2(pattern))
+
+
+def _remembering(matches: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Return the function with its answers for the latest texts remembered, in bounded room."""
+    known = lru_cache(maxsize=MEMO_TEXTS)(matches)
+    return lambda text: known(text) if len(text) <= MEMO_CHARACTERS else matches(text)
 
 
 def by_re2(pattern: str) -> Callable[[str], bool]:

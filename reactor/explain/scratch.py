@@ -44,7 +44,9 @@ class Scratch(State):
     def __init__(self, config: Config) -> None:
         # Room is made among all profiles: here there are few.
         super().__init__(
-            msgspec.structs.replace(config, limits=msgspec.structs.replace(config.limits, profiles=None))
+            msgspec.structs.replace(
+                config, limits=msgspec.structs.replace(config.limits, profiles=None, memory_bytes=None)
+            )
         )
         self.keep_in_use(None)
         self._asks_before = True

@@ -196,7 +196,8 @@ class Identity:
             text = value if value.__class__ is str else _exact(value)
             met = None if text is None else index[k].get(text)
             if met is not None:
-                self._awake(met)
+                if met[NEWEST].__class__ is bytes:
+                    self._wake(met)
                 known.append((k, text))  # type: ignore[arg-type]
                 if profile is None:
                     profile = met

@@ -33,6 +33,7 @@ class Bindings(msgspec.Struct, frozen=True):
     indexes: key by key, value → profile.
     attach: stitches what is new; stored: finds what is there; blank: makes a row nobody keeps.
     awake: makes a row of a profile at rest, and returns the time of its newest event.
+    touched: takes the profile of each event, where memory is bounded; relieve: keeps to the bound.
     noted, failed: keep what the log rows are made of.
     events, counts, unusable, dropped: what `stats` tells; changed in place.
     """
@@ -44,6 +45,8 @@ class Bindings(msgspec.Struct, frozen=True):
     stored: Callable[..., tuple[Profile | None, int | None, list[Failure]]]
     blank: Callable[[int], Profile]
     awake: Callable[[Profile], int]
+    touched: list[Profile]
+    relieve: Callable[[], None]
     read_batch: Callable[..., tuple[Any, ...]]
     seen_before: Callable[[Stitched, int], dict[str, int] | None]
     noted: Callable[[Stitched, int, Event], Notes | None]

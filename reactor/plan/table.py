@@ -25,6 +25,7 @@ from reactor.spec.model import Section, Table
 from reactor.units import MAX_TIME_S
 
 LATE, CLAMPED = 0, 1  # places in the engine's list of counts
+RELIEVED = 64  # events of a table after which a bound of memory is seen to; a power of two
 ABSENT = type("Absent", (), {"__repr__": lambda self: "ABSENT", "__slots__": ()})()
 
 
@@ -40,7 +41,8 @@ class TableWriter:
         self.keys = [(k, key.name) for k, key in enumerate(self.config.keys) if not key.internal]
         limits = self.config.limits
         # Then an event may be refused as late as when it is stitched; nothing is counted before.
-        self._is_refusing = limits.profiles is not None and limits.when_full == "refuse"
+        is_full = limits.profiles is not None or limits.memory_bytes is not None
+        self._is_refusing = is_full and limits.when_full == "refuse"
 
     def write_process(self, name: str, number: int, watched: Sequence[Ref] | None = None) -> None:
         """Write `name(event, given, audience) -> Outcome`: join, update, answer.
@@ -68,6 +70,8 @@ class TableWriter:
             self._write_door(scribe)
             source.add(*flag_lines)
             scribe.write_guarded_columns(self.config.limits.value_bytes)
+            if self.config.limits.memory_bytes is not None:
+                source.add(f"if not events[{number}] & {RELIEVED - 1}: relieve()")
             source.add(*identity)
             scribe.write_unset()
             scribe.write_parts(parts_before)
@@ -261,6 +265,8 @@ class TableWriter:
         """Write that the profile and its identifiers were seen at `t`."""
         source = self.source
         with source.block("if rid is not None:"):
+            if self.config.limits.memory_bytes is not None:
+                source.add("touched.append(p)")
             with source.block("if is_late:"):
                 source.add(f"counts[{LATE}] += 1", f"if t < p[{CREATED}]: p[{CREATED}] = t")
                 with source.block("if stitched is None:"):

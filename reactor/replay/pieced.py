@@ -48,11 +48,13 @@ def refuse_spanning(config: Config, what: str, state: str | None = None) -> None
 
     what: what needs the history in parts, as the start of the message.
     """
-    if config.limits.profiles is not None:
-        raise ReactorError(
-            f"{what}: expected a config without limits.profiles: who leaves for want of room depends on all"
-            " profiles, so the history can't be replayed in parts"
-        )
+    limits = {"profiles": config.limits.profiles, "memory": config.limits.memory_bytes}
+    for name, limit in limits.items():
+        if limit is not None:
+            raise ReactorError(
+                f"{what}: expected a config without limits.{name}: who leaves for want of room depends on all"
+                " profiles, so the history can't be replayed in parts"
+            )
     if state is not None:
         raise ReactorError(
             f"{what}: expected no state to go on from: a snapshot holds all profiles, so the history can't be"

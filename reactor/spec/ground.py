@@ -68,7 +68,6 @@ def resolve_limits(report: Report, limits: raw.Limits | UnsetType) -> Limits:
     counts = {name: getattr(limits, name) for name in _COUNTS if getattr(limits, name) is not UNSET}
     skew = 0 if limits.clock_skew == "0s" else _duration(report, (*path, "clock_skew"), limits.clock_skew)
     event_bytes = _size(report, (*path, "event"), limits.event)
-    _refuse_memory(report, (*path, "memory"), limits.memory)
     return Limits(
         sliding_window_ms=window or default.sliding_window_ms,
         window_ms=window or default.window_ms,
@@ -76,7 +75,7 @@ def resolve_limits(report: Report, limits: raw.Limits | UnsetType) -> Limits:
         clock_skew_ms=default.clock_skew_ms if skew is None else skew,
         idle_ms=_duration(report, (*path, "idle"), limits.idle),
         profiles=None if limits.profiles is UNSET else limits.profiles,
-        memory_bytes=None,
+        memory_bytes=_size(report, (*path, "memory"), limits.memory),
         when_full="evict" if limits.when_full is UNSET else limits.when_full,
         **{name: counts.get(name, getattr(default, name)) for name in _COUNTS},
     )
@@ -114,13 +113,6 @@ def _size(report: Report, path: Path, text: str | UnsetType | None) -> int | Non
         message = str(error)
     report.error(path, f"{message}, got the text {quoted(text)}")
     return None
-
-
-def _refuse_memory(report: Report, path: Path, text: str | UnsetType | None) -> None:
-    """Report a ceiling in bytes, which engines don't keep to."""
-    if _size(report, path, text) is not None and isinstance(text, str):
-        message = f"expected off: a ceiling in bytes is not supported, got the text {quoted(text)}"
-        report.error(path, message, "limits.profiles bounds how many profiles there are")
 
 
 def resolve_tables(context: Context, tables: dict[str, raw.Table | None] | list[str] | UnsetType) -> None:

@@ -6,7 +6,7 @@ another config; `leaving` knows which profiles leave, `resting` which are packed
 """
 
 from reactor.state.batch import BatchReport
-from reactor.state.inspection import Inspection, ProfileSize, inspect
+from reactor.state.inspection import Inspection, ProfileSize, inspect, inspect_state
 from reactor.state.reload import Change, ReloadReport
 from reactor.state.resting import IN_USE
 from reactor.state.snapshot import move, restore, write
@@ -22,6 +22,7 @@ __all__ = (
     "ReloadReport",
     "State",
     "inspect",
+    "inspect_state",
     "move",
     "restore",
     "write",

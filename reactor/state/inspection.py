@@ -13,7 +13,8 @@ from reactor.identity import format_rid
 from reactor.state import file
 from reactor.state.meaning import Schema
 from reactor.state.pack import HEAD_ABSORBED, HEAD_CREATED, HEAD_KEYS, HEAD_NEWEST, HEAD_RID, Plain
-from reactor.state.snapshot import COUNTS, HEADER, MISSHAPEN, PROFILES, ROWS, WAITING
+from reactor.state.snapshot import COUNTS, HEADER, MISSHAPEN, PROFILES, ROWS, WAITING, blocks
+from reactor.state.state import State
 
 MOST_SHOWN: Final = 10  # profiles listed as the largest, and as the most merged
 
@@ -34,7 +35,8 @@ class ProfileSize(msgspec.Struct, frozen=True):
 class Inspection(msgspec.Struct):
     """What `reactor inspect` shows.
 
-    identifiers: by key. file_bytes: of the file, compressed; all other bytes are packed ones.
+    identifiers: by key. file_bytes: of the file, compressed, 0 where there is none; all other bytes
+    are packed ones.
     bytes_by_attribute: packed state; `bytes_by_kind` also has `identity`, headers and identifiers,
     and `imported`, batch rows with what they join.
     oldest_ms, newest_ms: times of the oldest and of the newest event of any profile; idle_ms: of the
@@ -72,6 +74,15 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         reason = f"expected a whole snapshot, got a block of another shape, at byte {block.offset}"
         raise SnapshotError(f"{os.fspath(path)}: {reason}")
     return summing.result(os.stat(path).st_size)  # noqa: PTH116  the argument may be any path
+
+
+def inspect_state(state: State) -> Inspection:
+    """Return what `inspect` would say of a snapshot of this state, without a file. Cost: as a snapshot."""
+    summing = _Summing()
+    for kind, content in blocks(state):
+        if kind != file.END:
+            summing.take(kind, content)
+    return summing.result(0)
 
 
 class _Summing:

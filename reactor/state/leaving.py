@@ -23,6 +23,7 @@ from sortedcontainers import SortedList
 from reactor.errors import EventError
 from reactor.identity import NEWEST, RID, Identifier, Identity, Profile, format_rid
 from reactor.spec.model import Limits
+from reactor.state.account import FOUNDING_BYTES, Account
 from reactor.state.resting import newest_of
 from reactor.units import DAY_MS, MAX_TIME_MS
 
@@ -33,12 +34,17 @@ LISTED: Final = 100  # rids of profiles evicted at the ceiling that are remember
 class Leaving:
     """The profiles of an identity, in the order in which they leave.
 
+    account: of the bytes that are held, where `limits.memory` bounds them.
     counts: what left, changed in place: `evicted_idle`, `evicted_full`, and in `evicted_last` the
         rids of those that left last for want of room.
     """
 
-    def __init__(self, identity: Identity, limits: Limits, counts: dict[str, Any]) -> None:
+    def __init__(
+        self, identity: Identity, limits: Limits, counts: dict[str, Any], account: Account | None
+    ) -> None:
         self._identity = identity
+        self._account = account
+        self._memory_bytes = limits.memory_bytes
         self._idle_ms = limits.idle_ms
         # A row stays a while after its profile is gone, for events that come late.
         self._late_ms = min(limits.idle_ms or 0, DAY_MS)
@@ -94,13 +100,56 @@ class Leaving:
                 raise self._full()
             for profile in self._longest_idle(excess, idle, MAX_TIME_MS):
                 self._evict(profile, "evicted_full")
+        if self._account is not None:
+            self._make_bytes(self._account, idle, time_ms)
+
+    def _make_bytes(self, account: Account, idle: dict[int, Profile], time_ms: int) -> None:
+        """As `_make_room`, until there are bytes enough for a new profile."""
+        excess = self._excess_bytes(account, idle)
+        while excess > 0 and self._idle_ms is not None:
+            gone = self._longest_idle(SWEPT, idle, time_ms - self._idle_ms)
+            if not gone:
+                break
+            idle.update((profile[RID], profile) for profile in gone)
+            excess -= sum(map(account.size, gone))
+        if excess > 0:
+            if self._is_refusing:
+                raise self._full_of_bytes()
+            self._evict_bytes(account, idle)
+
+    def relieve(self) -> None:
+        """Evict whom `limits.memory` has no room for, since known profiles may have grown."""
+        if self._account is not None and not self._is_refusing:
+            self._evict_bytes(self._account, {})
+
+    def _evict_bytes(self, account: Account, idle: dict[int, Profile]) -> None:
+        while self._excess_bytes(account, idle) > 0:
+            victims = self._longest_idle(1, idle, MAX_TIME_MS)
+            if not victims:
+                return
+            self._evict(victims[0], "evicted_full")
+
+    def _excess_bytes(self, account: Account, idle: dict[int, Profile]) -> int:
+        """Return how many bytes there would be too many, with one more profile and without the idle."""
+        leaving = sum(map(account.size, idle.values()))
+        return account.total() - leaving + FOUNDING_BYTES - account.ceiling
+
+    def _full_of_bytes(self) -> EventError:
+        reason = f"expected at most {self._memory_bytes} bytes, got an event that would found another profile"
+        return EventError("limits.memory", reason)
 
     def require_room(self, met: Iterable[Profile], time_ms: int) -> None:
         """Raise EventError if an event at a time that founds a profile would find no room; change nothing.
 
         met: the profiles its identifiers meet, all gone by then. Cost: O(profiles that are in the way).
         """
-        idle = {profile[RID] for profile in met if self.is_gone(profile, time_ms)}
+        idle = {profile[RID]: profile for profile in met if self.is_gone(profile, time_ms)}
+        if (
+            self._is_refusing
+            and self._account is not None
+            and self._lacks_bytes(self._account, idle, time_ms)
+        ):
+            raise self._full_of_bytes()
         if not self._is_refusing or self._most is None:
             return
         excess = self._identity.profile_count - len(idle) + 1 - self._most
@@ -114,6 +163,15 @@ class Leaving:
             excess -= sum(islice(gone, excess))
         if excess > 0:
             raise self._full()
+
+    def _lacks_bytes(self, account: Account, idle: dict[int, Profile], time_ms: int) -> bool:
+        excess = self._excess_bytes(account, idle)
+        if excess > 0 and self._idle_ms is not None:
+            until_ms = time_ms - self._idle_ms
+            for profile in self._identity.profiles():
+                if profile[RID] not in idle and newest_of(profile) <= until_ms:
+                    excess -= account.size(profile)
+        return excess > 0
 
     def _full(self) -> EventError:
         reason = f"expected at most {self._most} profiles, got an event that would found another"
@@ -158,6 +216,8 @@ class Leaving:
             last = self._counts["evicted_last"]
             self._counts["evicted_last"] = [*last[1 - LISTED :], format_rid(profile[RID])]
         self.drop(profile[RID])
+        if self._account is not None:
+            self._account.drop(profile)
         self._identity.forget(profile)
 
     # The schedule

@@ -26,12 +26,13 @@ row goes to rest only at the beginning of a call, when nobody holds it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from reactor.identity import ABSORBED, CREATED, KEYS, NEWEST, RID, Profile, is_at_rest
+from reactor.state.account import Account
 from reactor.state.pack import PAIR, Packer, Plain, packed_rids, rids_of
 
 IN_USE: Final = 100_000  # rows in use, as a rule
@@ -59,6 +60,7 @@ class Resting:
         self.most = most
         self._packer = packer
         self._end = KEYS + keys
+        self.account: Account | None = None  # told who rests and who wakes
         self._queue: deque[Profile] = deque()
         self._marks: deque[int] = deque()  # newest event of each when it was queued
 
@@ -97,6 +99,8 @@ class Resting:
         """Make a row of a profile at rest, in place. Cost: some microseconds."""
         body = _decode(packed_body(profile))
         row = self._packer.fill(self._head(profile, self._packer.parts), body)
+        if self.account is not None:
+            self.account.woken(profile)
         profile.clear()
         profile += row  # into an empty list: it takes no more room than it needs
         self.note(profile)
@@ -106,7 +110,9 @@ class Resting:
 
         Only at the beginning of a call: no row that someone holds may go to rest.
         """
-        if self.most is None:
+        if self.account is not None:
+            self._make_bytes(self.account)
+        if self.most is None or len(self._queue) < self.most:
             return
         while len(self._queue) > max(self.most - 1, 0):
             for spared in range(SPARED + 1):
@@ -127,7 +133,9 @@ class Resting:
 
     def rest(self, profile: Profile) -> None:
         """Bring a row to rest, in place, whether it is queued or not. Cost: some microseconds."""
-        self._settle(profile, self._packer.pack_body(profile))
+        self._settle(profile, self.form(profile))
+        if self.account is not None:
+            self.account.rested(profile)
 
     def packed(self, pairs: Iterable[tuple[Plain, Any]]) -> Iterator[tuple[Profile, Profile]]:
         """Yield profiles at rest, each with its header, of (head, packed body) as a snapshot has them."""
@@ -135,7 +143,7 @@ class Resting:
         for head, body in pairs:
             profile = row(head)
             header = profile[: self._end]
-            self._settle(profile, bytes(body))
+            self._settle(profile, self._form(profile, bytes(body)))
             yield profile, header
 
     def header(self, profile: Profile) -> Profile:
@@ -176,8 +184,29 @@ class Resting:
         assert not any(profile and is_at_rest(profile) for profile in self._queue)
         assert len(self._queue) == len(self._marks)
 
-    def _settle(self, profile: Profile, body: bytes) -> None:
-        """Put the packed form into the list of a row, whose attributes are `body`."""
+    def form(self, profile: Profile) -> tuple[Any, ...]:
+        """Return what the list of a row holds when it is at rest; the row stays as it is."""
+        return self._form(profile, self._packer.pack_body(profile))
+
+    def merged(self, form: Sequence[Any]) -> int:
+        """Return how many merged-away rids a profile has, by what its list holds at rest."""
+        absorbed = _decode(memoryview(form[NEWEST])[slice(*_head_of(form[NEWEST]))])[1]
+        return 0 if absorbed is None else len(absorbed)
+
+    def _make_bytes(self, account: Account) -> None:
+        """Bring rows to rest, those first that were used longest ago, until they keep to their share."""
+        while account.is_crowded and self._queue:
+            profile, _ = self._queue.popleft(), self._marks.popleft()
+            if profile:
+                self.rest(profile)
+
+    def _settle(self, profile: Profile, form: tuple[Any, ...]) -> None:
+        """Put the packed form into the list of a row."""
+        profile.clear()
+        profile += form  # into an empty list: it takes no more room than it needs
+
+    def _form(self, profile: Profile, body: bytes) -> tuple[Any, ...]:
+        """Return what the list of a row, whose attributes are `body`, holds when it is at rest."""
         newest = profile[NEWEST]
         absorbed = profile[ABSORBED]
         head: list[Any] = [newest - profile[CREATED], None if absorbed is None else packed_rids(absorbed)]
@@ -191,9 +220,7 @@ class Resting:
             head.append(ages if len(ages) > 1 else ages[0])
         data = _encode(head)
         packed = b"".join((newest.to_bytes(_NEWEST_BYTES, "big"), *_squeezed(body, newest, data)))
-        rid, first = profile[RID], texts[0] if texts else None
-        profile.clear()
-        profile += (rid, first, packed, *texts[1:])
+        return (profile[RID], texts[0] if texts else None, packed, *texts[1:])
 
     def _head(self, profile: Profile, parts: tuple[None, ...]) -> Profile:
         """Return the header of a profile at rest as that of a row, with `parts` behind it."""

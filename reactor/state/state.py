@@ -33,6 +33,7 @@ from reactor.identity import (
 from reactor.payload import Notes
 from reactor.plan import CLAMPED, LATE, OTHER_TABLE, Bindings, Event, Plan, WatchHandler, refs_of
 from reactor.spec.model import Config
+from reactor.state.account import Account, batch_bytes, waiting_bytes
 from reactor.state.batch import BatchReader, BatchReport, Waiting
 from reactor.state.leaving import Leaving
 from reactor.state.pack import Packer
@@ -42,6 +43,7 @@ Answer = TypeVar("Answer")  # of a handler
 
 MOST_NAMES: Final = 10_000  # column names remembered as harmless
 MOST_TABLES: Final = 100  # tables outside the config that are counted by name
+MOST_CHARACTERS: Final = 256  # of such names; longer ones are not remembered
 
 
 class Forgotten(msgspec.Struct, frozen=True):
@@ -84,8 +86,12 @@ class State:
         self._stitched: dict[str, Any] = dict.fromkeys(("merges", "evicted_identifiers", "evicted_rids"), 0)
         self._stitched.update(evicted_idle=0, evicted_full=0, evicted_last=[])
         limits = config.limits
-        is_leaving = limits.idle_ms is not None or limits.profiles is not None
-        self.leaving = Leaving(self.identity, limits, self._stitched) if is_leaving else None
+        self.account: Account | None = None
+        if limits.memory_bytes is not None:
+            self.account = Account(limits.memory_bytes, self.resting.form, self.resting.merged)
+            self.resting.account = self.account
+        is_leaving = any(each is not None for each in (limits.idle_ms, limits.profiles, limits.memory_bytes))
+        self.leaving = Leaving(self.identity, limits, self._stitched, self.account) if is_leaving else None
         self._events = [0] * (len(config.tables) + 1)
         self._other_tables: dict[str, int] = {}
         self.functions = self.plan.bind(self._bindings())
@@ -130,6 +136,8 @@ class State:
             held.update(dict.fromkeys(identifiers(profile, len(self._names))))
             if self.leaving is not None:
                 self.leaving.drop(profile[RID])
+            if self.account is not None:
+                self.account.drop(profile)
             counts = self.identity.forget(profile)
             erased, redirections = erased + counts[0], redirections + counts[1]
         lookups = self._lookups_of(list(held))
@@ -137,6 +145,8 @@ class State:
         waiting = self.waiting.forget(lookups, held)
         self.identity.expand = self.waiting.expand if self.waiting else None
         self._lookup_before = None
+        if rows or waiting:
+            self._weigh_rows()
         return Forgotten(len(profiles), erased, redirections, sum(len(row.rows) for row in rows), waiting)
 
     def _lookups_of(self, held: list[Identifier]) -> list[str]:
@@ -152,7 +162,8 @@ class State:
 
         handler: for events of any such table.
         """
-        if len(self._other_tables) >= MOST_TABLES and table not in self._other_tables:
+        is_known = table in self._other_tables
+        if not is_known and (len(self._other_tables) >= MOST_TABLES or len(table) > MOST_CHARACTERS):
             return handler
 
         def counting(event: Event, given: int | None, audience: int) -> Answer:
@@ -174,6 +185,7 @@ class State:
         self.batch.put(((row.lookup, row.time_ms, row.values) for row in read), replace=replace)
         self.waiting.put(read, replace=replace)
         self.identity.expand = self.waiting.expand if self.waiting else None
+        self._weigh_rows()
         matched = sum(self._join(list(row.identifiers)) for row in read)
         return reader.report(read, matched)
 
@@ -182,6 +194,8 @@ class State:
         stitched = self.identity.join(identifiers)
         if stitched is not None:
             self._count_stitched(stitched)
+            if self.account is not None:
+                self.account.touched.append(cast(Profile, stitched.profile))
         return stitched is not None
 
     def identifiers(self, event: Event, table: str | None) -> list[Identifier]:
@@ -195,6 +209,20 @@ class State:
         return [
             (k, value) for k, value in enumerate(values) if isinstance(value, str) and valid(k, value) is None
         ]
+
+    def _weigh_rows(self) -> None:
+        """Count the bytes of batch rows and of the identifiers that wait for them, all anew."""
+        if self.account is not None:
+            rows = ((value, versions.rows) for value, versions in self.batch.versions.items())
+            self.account.rows = batch_bytes(rows) + waiting_bytes(self.waiting.state())
+
+    def _relieve(self) -> None:
+        """Keep to `limits.memory` now and then, for known profiles grow as well."""
+        assert self.account is not None
+        assert self.leaving is not None
+        self.account.total()
+        self.resting.make_room()
+        self.leaving.relieve()
 
     # Snapshots
 
@@ -214,12 +242,17 @@ class State:
         resting = self.resting
         for profile, header in profiles:
             read = header
-            if not is_at_rest(profile):
+            if is_at_rest(profile):
+                if self.account is not None:
+                    self.account.rested(profile)
+            else:
                 if resting.is_full:
                     read = profile[: self._keys_end]
                     resting.rest(profile)
                 else:
                     resting.note(profile)
+                    if self.account is not None:
+                        self.account.touched.append(profile)
             if self.leaving is not None:
                 entries.append((read[NEWEST], read[RID]))
             yield profile, read
@@ -265,6 +298,7 @@ class State:
             self._unusable[place] = tally["unusable"].get(name, 0)
             self._dropped[place] = tally["dropped"].get(name, 0)
         self._stitched.update(tally["stitched"])
+        self._weigh_rows()
 
     def stats(self) -> dict[str, Any]:
         """Return counts; see `Reactor.stats`."""
@@ -296,6 +330,8 @@ class State:
         if self.leaving is not None:
             self.leaving.check()
         self.resting.check(self.identity.profiles())
+        if self.account is not None:
+            self.account.check(self.identity.profiles())
         for profile in self.identity.profiles():
             self.layout.check(self.resting.row(profile))
 
@@ -315,6 +351,8 @@ class State:
             stored=self._stored,
             blank=self._blank,
             awake=self._awake,
+            touched=[] if self.account is None else self.account.touched,
+            relieve=self._relieve,
             read_batch=self.batch.read,
             seen_before=self._seen_before,
             noted=self._noted,
@@ -351,7 +389,7 @@ class State:
             if self.identity.misnamed([name]):
                 if value is not None:
                     failures.append((name, value, MISNAMED))
-            elif len(self._known) < MOST_NAMES:
+            elif len(self._known) < MOST_NAMES and len(name) <= MOST_CHARACTERS:
                 self._known.add(name)
         return failures or None
 
@@ -374,6 +412,8 @@ class State:
             self.resting.note(profile)
             if self.leaving is not None:
                 self.leaving.file(profile)
+            if self.account is not None:
+                self.account.touched.append(profile)
         if odd:
             stitched = msgspec.structs.replace(stitched, failures=(*odd, *stitched.failures))
         return stitched
@@ -413,6 +453,9 @@ class State:
         if self.leaving is not None:
             for rid in stitched.merged:
                 self.leaving.drop(rid)
+        if self.account is not None:
+            for rid in stitched.merged:
+                self.account.absorbed(rid)
         self._stitched["merges"] += len(stitched.merged)
         self._stitched["evicted_identifiers"] += len(stitched.evicted)
         self._stitched["evicted_rids"] += len(stitched.evicted_rids)
