@@ -51,10 +51,10 @@ def config(attributes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def events(keys: int, each: int) -> Iterator[dict[str, Any]]:
+def events(keys: int, each: int, count: int) -> Iterator[dict[str, Any]]:
     """Yield the events of all profiles, a minute and more apart."""
     for number in range(each):
-        for person in range(PROFILES):
+        for person in range(count):
             event = {
                 "client": f"{person:036d}",
                 "time": START_S + number * 4_000,
@@ -68,20 +68,21 @@ def events(keys: int, each: int) -> Iterator[dict[str, Any]]:
 def measured(line: str, in_use: int | None) -> float:
     """Return the bytes a profile of one line, in this process."""
     keys, attributes, each = LINES.get(line, (2, {}, 0))
+    count = PROFILES if each <= 10 else PROFILES // 8  # those of many events are large enough
     Reactor(retail_config())
     gc.collect()
     begun = resident()
     if line in RETAIL:
-        engine = engine_of(PROFILES, RETAIL[line], in_use)
+        engine = engine_of(count, RETAIL[line], in_use)
     else:
         engine = Reactor(config(attributes))
         engine.in_use = in_use
-        for event in events(keys, each):
+        for event in events(keys, each, count):
             engine.ingest(event, "t")
     if in_use is not None:
         engine._state.resting.rest_all()
     gc.collect()
-    return (resident() - begun) / PROFILES
+    return (resident() - begun) / count
 
 
 def main() -> None:
