@@ -203,7 +203,7 @@ def measured(make, count):
     held = engine._state.account.total() - before
     return rss() - begun, held
 
-print(*measured(lambda: Reactor({**retail_config(), "limits": {"memory": "40MB"}}), 60_000))
+print(*measured(lambda: Reactor({**retail_config(), "limits": {"memory": "20MB"}}), 30_000))
 """
 
 
@@ -212,5 +212,5 @@ def test_the_account_is_what_the_process_takes() -> None:
     """At the ceiling the process has grown by no more than it, and the account is near the truth."""
     run = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
     grown, held = map(int, run.stdout.split())
-    assert 30_000_000 < held <= 35_000_000
-    assert 0.6 * held < grown < 40_000_000 * 1.2
+    assert 15_000_000 < held <= 17_500_000
+    assert 0.6 * held < grown < 20_000_000 * 1.3

@@ -116,7 +116,7 @@ RESTING = Reactor(SHOP)._state.resting
 def settled(newest_ms: int, body: bytes) -> Profile:
     """Return a profile at rest with any bytes for a body."""
     profile: Profile = [1, 0, newest_ms, None, {"c": 0}, None]
-    RESTING._settle(profile, body)
+    RESTING._settle(profile, RESTING._form(profile, body))
     return profile
 
 
