@@ -1,6 +1,6 @@
 """Mistakes put into the columnar replay, one at a time: the drawn cases must notice each.
 
-    python tests/replay/mutants.py --count 60
+    python tests/replay/mutants.py --count 120
 
 copies the package, changes one text in it, and runs `parity.py` on the copy until a case fails.
 """
@@ -85,7 +85,7 @@ def is_noticed(change: tuple[str, str, str], count: int) -> bool:
 def main() -> None:
     """Try each mistake, and say which were noticed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--count", type=int, default=120)
     asked = parser.parse_args()
     missed = 0
     for name, change in MUTANTS.items():

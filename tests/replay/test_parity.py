@@ -12,7 +12,7 @@ from . import parity
 
 
 @given(st.randoms(use_true_random=False), st.booleans())
-@settings(max_examples=25)
+@settings(max_examples=50)
 def test_drawn_configs_and_histories_agree(random: Random, roomy: bool) -> None:
     """Every table, row by row. Would catch any other tie, pane, window, rid, order or form of a value."""
     parity.check(parity.draw(random, roomy=roomy))
