@@ -2,8 +2,8 @@
 
 In a sequence, which is sorted by time, the live items of a plain list are a run: those that capacity,
 TTL and the last clear leave. A `unique` list keeps the last occurrence of each value, which a dict
-does. A delete ends the life of the items before it; where so many fall on one time that some are
-forgotten, the live engine's own functions keep the list, of item numbers instead of fields.
+does. A delete ends the life of the items before it; in a sequence where so many fall on one time that
+some are forgotten, the live engine's own functions keep the list, of item numbers instead of fields.
 
     items     0   1   2   3   4   5 | 6   7       of two sequences
     lives     [2, 3), [2, 5), [6, 8)              of three places that ask
@@ -65,17 +65,34 @@ class ListColumns:
         numbers, deletes = _flattened(as_coded(steps.deletes))
         places = steps.delete_places[numbers]
         # A delete is forgotten when `max_items` others are as new: then they have one time.
-        moments = np.sort(_numbered(steps.start[places], steps.time[places]))
         most = attribute.max_items
-        self._is_forgetful = bool((moments[most:] == moments[:-most]).any())
-        is_marked = len(places) > 0 and not self._is_forgetful
-        self._deleted_at = self._deletes_of(places, deletes) if is_marked else None
+        moments = _numbered(steps.start[places], steps.time[places])
+        order = np.argsort(moments, kind="stable")
+        is_full = moments[order[most:]] == moments[order[:-most]]
+        self._forgetful = np.unique(steps.start[places[order[most:][is_full]]])
+        self._deleted_at = self._deletes_of(places, deletes) if len(places) else None
 
     def read(self, aggregations: Sequence[Aggregation], places: Rows, *, before: bool) -> list[Column]:
         """Return aggregations as they stand at places, which ascend, read at the place's time.
 
         before: without what happens at the place itself.
         """
+        is_kept = np.isin(self._steps.start[places], self._forgetful)
+        if not is_kept.any():
+            return self._read(aggregations, places, before=before, is_kept=False)
+        if is_kept.all():
+            return self._read(aggregations, places, before=before, is_kept=True)
+        parts = [
+            self._read(aggregations, places[is_kept == kept], before=before, is_kept=kept)
+            for kept in (False, True)
+        ]
+        order = np.argsort(np.concatenate([np.flatnonzero(~is_kept), np.flatnonzero(is_kept)]))
+        return [concatenate(columns).take(order) for columns in zip(*parts, strict=True)]
+
+    def _read(
+        self, aggregations: Sequence[Aggregation], places: Rows, *, before: bool, is_kept: bool
+    ) -> list[Column]:
+        """As `read`, for places of sequences that forget deletes, or of others."""
         side = "left" if before else "right"
         steps = self._steps
         until = np.searchsorted(self._places, places, side=side)  # type: ignore[call-overload]
@@ -83,13 +100,13 @@ class ListColumns:
         low = steps.time[places] - self._attribute.ttl_ms
         if len(steps.clear_places):
             low = np.maximum(low, self._cleared(places, side))
-        if self._is_forgetful:
+        if is_kept:
             lives = self._kept_lives(places, low, before=before)
         elif self._attribute.unique:
             lives = self._unique_lives(first, until, low)
         else:
             lives = self._plain_lives(first, until, low)
-        if self._deleted_at is not None:
+        if self._deleted_at is not None and not is_kept:
             lives = self._standing(lives, self._deleted_at, places - before)
         makers = [maker(each.kind, self._columns[each.column]) for each in aggregations]
         for found, ends in lives:
@@ -171,8 +188,8 @@ class ListColumns:
             done += len(ends)
 
     def _kept_lives(self, places: Rows, low: NDArray[np.int64], *, before: bool) -> Iterator[Lives]:
-        """Yield lives of a list that forgets deletes: as the live engine keeps them."""
-        steps = self._all_steps()
+        """Yield lives of sequences that forget deletes: as the live engine keeps them."""
+        steps = self._kept_steps()
         step_places = [step[0] for step in steps]
         keeper = _Keeper(self._attribute)
         current = at = -1
@@ -193,17 +210,17 @@ class ListColumns:
                 found, ends = [], []
         yield np.array(found, dtype=np.int64), np.array(ends, dtype=np.int64)
 
-    def _all_steps(self) -> list[tuple[int, int, int, Any, int]]:
-        """Return (place, what, time, value, number of the item) of all steps, in order."""
+    def _kept_steps(self) -> list[tuple[int, int, int, Any, int]]:
+        """Return (place, what, time, value, number of the item) of their steps, in order."""
         steps, found = self._steps, []
         for what, places, values in (
             (_ADD, self._places, self._columns["item"].tolist()),
             (_DELETE, steps.delete_places, steps.deletes.tolist()),
             (_CLEAR, steps.clear_places, [None] * len(steps.clear_places)),
         ):
-            times = steps.time[places].tolist()
-            rows = zip(places.tolist(), times, values, strict=True)
-            found += [(place, what, time, value, number) for number, (place, time, value) in enumerate(rows)]
+            for number in np.flatnonzero(np.isin(steps.start[places], self._forgetful)).tolist():
+                place = int(places[number])
+                found.append((place, what, int(steps.time[place]), values[number], number))
         found.sort(key=lambda step: step[:2])
         return found
 
