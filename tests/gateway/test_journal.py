@@ -16,7 +16,7 @@ from reactor.gateway.errors import GatewayError
 from reactor.gateway.journal import Journal
 from reactor.gateway.logs import Log
 from reactor.gateway.recovery import recover, snapshots
-from reactor.gateway.segment import EVENT, Entry, Reader, Segment, path_of, paths, torn_end
+from reactor.gateway.segment import EVENT, Entry, Reader, Segment, first_of, path_of, paths, torn_end
 from reactor.gateway.service import Gateway
 from reactor.gateway.settings import Settings, load_settings
 
@@ -83,7 +83,8 @@ def test_snapshots_while_serving(tmp_path: Path) -> None:
         assert b"reactor_snapshots_total 0.0" not in gateway.metrics.text()
         settings = gateway.settings
     assert 60 == snapshots(folder)[0][0]
-    assert len(paths(folder)) > 1
+    # Whichever snapshot is read, the journal goes on from it.
+    assert first_of(paths(folder)[0]) <= snapshots(folder)[1][0] + 1
     snapshots(folder)[0][1].write_bytes(b"damaged")
     said: list[str] = []
     recovered = recover(settings.config, folder, 60_000, said.append)
