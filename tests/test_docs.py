@@ -50,6 +50,12 @@ ANY_LINES = re.compile(r"^[ ]*(?:\.\.\.|…)\n", re.MULTILINE)
 UPDATE = bool(os.environ.get("UPDATE_DOCS"))
 DATA = {"yaml", "toml", "json", "jsonl", "csv"}
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+# Module → what it imports that the tests do not install.
+OTHER_ENGINES = {
+    "reactor.runners.executors": "pyspark",
+    "reactor.runners.spark": "pyspark",
+    "reactor.runners.ray": "ray",
+}
 # Set-up a reader does once; .ci/run does it for real.
 SET_UP = re.compile(r"python3? -m venv|(\.venv/bin/)?pip |git |cd |source ")
 
@@ -226,6 +232,8 @@ def test_a_page_says_who_it_is_for(page: Path) -> None:
 @pytest.mark.parametrize("name", ["reactor", *MODULES])
 def test_doctests(name: str) -> None:
     """Every example in a docstring runs."""
+    if name in OTHER_ENGINES:
+        pytest.importorskip(OTHER_ENGINES[name], reason="NOT RUN: another engine, installed by hand")
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
     report: list[str] = []
     for test in doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(name)):

@@ -7,10 +7,10 @@ from random import Random
 from typing import Any
 
 import polars as pl
+from replay.pieces import JOINING
+from replay.shop import DAY
 
 from reactor.replay import Options, Replay, Results
-from tests.replay.pieces import JOINING
-from tests.replay.shop import DAY
 
 NUMBER = "number"  # the column that orders events
 BUCKETS = (1, 2, 7, 64)

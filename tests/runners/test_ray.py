@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from replay.pieces import JOINING
 
 from reactor import ReactorError
-from tests.replay.pieces import JOINING
 
 from .same import BUCKETS, NUMBER, ROWS, alone, history, texts
 
