@@ -176,8 +176,9 @@ def _replay(
     if arguments.memory is None:
         with progress("Reading"):
             replay = Replay(config, events, chosen, batch=arguments.batch)
+        changes = arguments.id_changes is not None or arguments.report is not None
         with progress("Replaying") as report:
-            results = replay.run(**asked, progress=report)
+            results = replay.run(**asked, id_changes=changes, progress=report)
         warn_of(replay.loaded)
         return results
     sizes = sizes_of(arguments.memory)
