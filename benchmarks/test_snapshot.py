@@ -70,8 +70,9 @@ def spent_s(call: Callable[[], Any]) -> tuple[float, Any]:
 
 @pytest.fixture(scope="module")
 def engine() -> Reactor:
-    """An engine with all profiles."""
+    """An engine with all profiles, none of them packed: the peer has its rows as they are in use."""
     made = Reactor(retail_config())
+    made.in_use = None
     made.import_batch(batch_rows())
     for table, event in profiles_v1(PROFILES):
         made.ingest(event, table)
