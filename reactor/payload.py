@@ -115,10 +115,16 @@ def time_out(time_ms: int | None) -> str | None:
 
 
 def value_out(value: Any) -> Any:
-    """Return a value that may be a list as one that shares nothing with the profile."""
+    """Return a value that may be a list as one that shares nothing with the profile.
+
+    The values of a stitching key, which a row has as a dict, come in the order of their texts.
+
+    >>> value_out({"b@example.com": 5, "a@example.com": 9})
+    ['a@example.com', 'b@example.com']
+    """
     if value.__class__ is list:
         return [value_out(element) for element in value]
-    return value
+    return sorted(value) if value.__class__ is dict else value
 
 
 def segments_out(ids: Iterable[str], held: frozenset[str]) -> list[Segment]:

@@ -100,7 +100,7 @@ class View:
         if name in self._readers:
             return self._readers[name]()
         if name in {key.name for key in self.config.keys}:
-            return self.key_values(name) or None
+            return sorted(self.key_values(name)) or None
         single = self.config.attributes[name.removesuffix(".time")]
         assert isinstance(single, Single)
         return self._held(single).time_ms

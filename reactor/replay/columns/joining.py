@@ -186,8 +186,9 @@ class Joiner:
                 versions.after.append(None)
                 versions.before.append(None)
                 continue
-            versions.after.append(dict.fromkeys(seen))
-            earlier = dict.fromkeys([value for value in seen if (k, value) not in first_seen])
+            values = sorted(seen)  # as they go out
+            versions.after.append(dict.fromkeys(values))
+            earlier = dict.fromkeys([value for value in values if (k, value) not in first_seen])
             versions.before.append(earlier or None)
 
     def _follow(self, node_of: NDArray[np.int64]) -> None:
