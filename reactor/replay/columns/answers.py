@@ -19,6 +19,7 @@ from reactor.replay.columns.column import Column, Numbers, Rows, Truths, as_code
 from reactor.replay.columns.conditions import narrow
 from reactor.replay.columns.events import EventTable
 from reactor.replay.columns.expressions import evaluate
+from reactor.replay.columns.ordering import order_of
 from reactor.replay.columns.profile import Profiles, Reader
 from reactor.replay.tables import PART_TYPES, TIME, json_text
 from reactor.spec.model import Config, Section
@@ -72,8 +73,8 @@ class Answers:
     def offers(self, table: EventTable) -> list[Offered]:
         """Return what every section offers to the events of a table."""
         places = self._profiles.layout.place_of[table.places]
-        order = np.argsort(places, kind="stable")
-        order = order[self._is_shown[table.places[order]]]
+        shown = np.flatnonzero(self._is_shown[table.places])
+        order = shown[order_of(places[shown])]
         found = []
         for section in self._config.sections:
             rows = table.triggered(section)

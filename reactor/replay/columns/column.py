@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reactor import values
+from reactor.replay.columns.ordering import combined_codes
 from reactor.values import EXACT
 
 Codes: TypeAlias = NDArray[np.int32]
@@ -278,32 +279,12 @@ def doubles(column: Column) -> NDArray[np.float64] | None:
 
 
 def combined(columns: Sequence[Column]) -> tuple[NDArray[np.int64], Rows]:
-    """Return the number of each row's combination of values, and a row of each combination.
+    """Return the number of each row's combination of values, and the first row of each combination.
 
     Rows have one number if they are alike in all columns.
     """
-    numbers = np.zeros(len(columns[0]), dtype=np.int64)
-    first = np.zeros(0, dtype=np.int64)
-    count = 1
-    for column in columns:
-        codes = as_coded(column)
-        width = len(codes.values) + 1
-        numbers, first = _renumbered(numbers * width + codes.codes + 1, count * width)
-        count = len(first)
-    return numbers, first
-
-
-def _renumbered(wide: NDArray[np.int64], most: int) -> tuple[NDArray[np.int64], Rows]:
-    """Return numbers without gaps for numbers below `most`, and a row of each."""
-    if most > 2 * len(wide):
-        _, first, inverse = np.unique(wide, return_index=True, return_inverse=True)
-        return inverse.reshape(-1), first
-    is_used = np.zeros(most, dtype=np.bool_)
-    is_used[wide] = True
-    numbers = (np.cumsum(is_used) - 1)[wide]
-    first = np.zeros(int(is_used.sum()), dtype=np.int64)
-    first[numbers] = np.arange(len(wide))
-    return numbers, first
+    found = [as_coded(column) for column in columns]
+    return combined_codes([(column.codes, len(column.values)) for column in found], len(columns[0]))
 
 
 def _through(table: Codes, codes: Codes) -> Codes:

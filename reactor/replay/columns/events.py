@@ -12,6 +12,7 @@ from reactor.plan.names import as_untyped_time
 from reactor.replay.columns.column import Codes, Column, Rows, as_coded
 from reactor.replay.columns.conditions import narrow
 from reactor.replay.columns.expressions import evaluate
+from reactor.replay.columns.ordering import order_of
 from reactor.replay.columns.reading import Raw, all_names, read_raw
 from reactor.replay.history import Piece
 from reactor.spec.model import Config, Section, Table, Trigger
@@ -36,7 +37,7 @@ class EventTable:
         self.places = np.concatenate([piece.places for piece in pieces])
         self._order: Rows | None = None
         if np.any(self.places[1:] < self.places[:-1]):
-            self._order = np.argsort(self.places)
+            self._order = order_of(self.places)
             self.places = self.places[self._order]
         self._config = config
         self._pieces = pieces

@@ -70,6 +70,7 @@ from reactor.replay.columns.column import (
     repeated,
 )
 from reactor.replay.columns.compare import all_of, any_of, certain, compare, has_lists, read_as
+from reactor.replay.columns.ordering import order_of
 from reactor.units import MAX_TIME_MS, MIN_TIME_MS
 from reactor.values import EXACT, canonical
 
@@ -379,7 +380,7 @@ def _gathered(parts: Sequence[tuple[Rows, Column]], kind: str) -> Column:
     """Return one column of parts, each of which holds some of the rows."""
     if len(parts) == 1:
         return typed(parts[0][1], kind)
-    order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+    order = order_of(np.concatenate([rows for rows, _ in parts]))
     return typed(concatenate([column for _, column in parts]), kind).take(order)
 
 

@@ -18,6 +18,7 @@ from reactor.replay.columns.column import Column, Mask, Rows, repeated
 from reactor.replay.columns.conditions import narrow
 from reactor.replay.columns.events import EventTable
 from reactor.replay.columns.joining import Joined
+from reactor.replay.columns.ordering import order_of
 from reactor.replay.columns.profile import Profiles, Reader
 from reactor.replay.columns.sequences import lay_out
 from reactor.replay.tables import TEXTS, TIME, part_columns
@@ -120,7 +121,7 @@ class _InOrder:
     """A reader of places in the layout's order. back: where each of the places as given is among them."""
 
     def __init__(self, profiles: Profiles, places: Rows) -> None:
-        order = np.argsort(places)
+        order = order_of(places)
         self.reader = profiles.reader(places[order])
         self.back = np.empty(len(places), dtype=np.int64)
         self.back[order] = np.arange(len(places))

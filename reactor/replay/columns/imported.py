@@ -18,6 +18,7 @@ from reactor.identity import BATCH_TIME
 from reactor.replay.columns.column import Column, Rows, Truths, column_of
 from reactor.replay.columns.events import EventTable
 from reactor.replay.columns.joining import Joined
+from reactor.replay.columns.ordering import order_of
 from reactor.replay.columns.sequences import Layout
 from reactor.replay.columns.updates import places_of
 from reactor.spec.model import Config, Imported
@@ -100,7 +101,7 @@ class BatchRows:
             numbers.append(codes[rows])
         seen = np.concatenate(events) if events else np.zeros(0, dtype=np.int64)
         number = np.concatenate(numbers) if numbers else seen
-        order = np.argsort(seen)
+        order = order_of(seen)
         layout = self._layout
         self._places, at = places_of(seen[order], layout)
         self._values = number[order][at]

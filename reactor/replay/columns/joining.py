@@ -19,13 +19,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from reactor.identity import KEYS, MISNAMED, NULL, RID, Identity, Stitched
 from reactor.identity import Row as LogRow
 from reactor.replay.columns.column import Rows
 from reactor.replay.columns.events import EventTable
+from reactor.replay.columns.ordering import combined_codes
 
 NOBODY = -1
 
@@ -248,19 +248,3 @@ def _tuples(table: EventTable) -> tuple[Rows, Rows, NDArray[np.int64], list[tupl
         taken.append([known[code] for code in found.codes[firsts].tolist()])
     counts = np.bincount(numbers, minlength=len(firsts))
     return numbers, firsts, counts, list(zip(*taken, strict=True)) if taken else [()] * len(firsts)
-
-
-def combined_codes(columns: Sequence[tuple[NDArray[Any], int]], count: int) -> tuple[Rows, Rows]:
-    """Return the number of each row's combination of codes, which are from -1, and the first row of each."""
-    numbers = np.zeros(count, dtype=np.int64)
-    size = 1
-    for codes, distinct in columns:
-        if size * (distinct + 1) >= 2**62:
-            _, numbers = np.unique(numbers, return_inverse=True)
-            size = int(numbers.max()) + 1 if count else 1
-        numbers = numbers * (distinct + 1) + (codes + 1)
-        size *= distinct + 1
-    inverse = pl.Series(numbers).rank("dense").to_numpy().astype(np.int64) - 1
-    first = np.empty(int(inverse.max()) + 1 if count else 0, dtype=np.int64)
-    first[inverse[::-1]] = np.arange(count - 1, -1, -1)  # of several the one written last stays
-    return inverse, first

@@ -21,6 +21,7 @@ from reactor.replay.columns.events import EventTable
 from reactor.replay.columns.finals import FinalReads, last_seen, profiles_frame
 from reactor.replay.columns.imported import BatchRows
 from reactor.replay.columns.joining import Joined, Joiner
+from reactor.replay.columns.ordering import order_of
 from reactor.replay.columns.profile import Profiles, Weights
 from reactor.replay.columns.sequences import LEFT_OUT, Layout, lay_out
 from reactor.replay.columns.stitching import Stitching
@@ -299,7 +300,7 @@ class ColumnarPass:
         number = np.repeat(
             [sections[each.section.name] for each in offered], [len(each.events) for each in offered]
         )
-        order = np.argsort(self._numbers[events] * len(sections) + number)
+        order = order_of(self._numbers[events] * len(sections) + number)
         events, number = events[order], number[order]
         nodes = joined.node_of[events]
         redacted = np.repeat([each.is_redacted for each in offered], [len(each.events) for each in offered])
@@ -325,7 +326,7 @@ class ColumnarPass:
         shown = [part for part in parts_of(self._config) if is_private or not part.sensitive]
         columns = part_columns([part.name for part in shown], [part.type for part in shown], list(EVENT))
         events, series = answers.parts(shown, before=before)
-        order = np.argsort(self._numbers[events])
+        order = order_of(self._numbers[events])
         named = [each.gather(order).alias(name) for each, name in zip(series, columns, strict=True)]
         found = pl.DataFrame([*self._event_columns(events[order], joined, rids), *named])
         return pl.concat([TableBuilder({**EVENT, **columns}).finish(), found])

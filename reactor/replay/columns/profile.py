@@ -24,7 +24,7 @@ from reactor.replay.columns.expressions import evaluate
 from reactor.replay.columns.imported import BatchRows
 from reactor.replay.columns.joining import Joined
 from reactor.replay.columns.lists import ListColumns
-from reactor.replay.columns.sequences import Layout
+from reactor.replay.columns.sequences import Layout, at_places, standing_before
 from reactor.replay.columns.updates import list_columns, list_updates, single_updates
 from reactor.replay.columns.windows import Clock, Sums, based, first_of_window, quotient
 from reactor.spec.model import Computed, Config, Counter, Imported, ListAttribute, Single, Total
@@ -55,7 +55,8 @@ class Profiles:
         self._weights = weights
         self._clock: Clock | None = None
         self._sums: dict[str, Sums] = {}
-        self._singles: dict[str, tuple[Rows, Column]] = {}
+        # The places of updates, how many of them stand before each place, their values.
+        self._singles: dict[str, tuple[Rows, Rows, Column]] = {}
         self._lists: dict[str, ListColumns] = {}
         self._key_places = {key.name: k for k, key in enumerate(config.keys)}
         self._versions: dict[int, tuple[Rows, list[Any], list[Any]]] = {}
@@ -125,12 +126,13 @@ class Profiles:
         if attribute.name not in self._singles:
             found = single_updates(self._tables, attribute, self.config.limits.value_bytes)
             places, numbers = found.laid_out(self.layout)
-            self._singles[attribute.name] = places, found.column.take(numbers)
-        updates, column = self._singles[attribute.name]
+            counted = standing_before(places, len(self.layout))
+            self._singles[attribute.name] = places, counted, found.column.take(numbers)
+        updates, counted, column = self._singles[attribute.name]
         layout, places = self.layout, reader.places
-        last = np.searchsorted(updates, places, side="left" if before else "right") - 1
+        last = at_places(counted[:-1] if before else counted[1:], places) - 1
         at = updates[np.maximum(last, 0)] if len(updates) else np.zeros(len(places), dtype=np.int64)
-        has = (last >= 0) & (at >= layout.start[layout.sequence[places]])
+        has = (last >= 0) & (at >= layout.starts(places))
         time = layout.time[at] if len(layout) else at
         if attribute.ttl_ms is not None:
             has &= reader.now - time < attribute.ttl_ms
@@ -202,7 +204,7 @@ class Reader:
         self.together = together
         self.profiles = profiles
         self.places = places
-        self.now = profiles.layout.time[places]
+        self.now = at_places(profiles.layout.time, places)
         self._wider = wider
         self._keep = keep
         self._found: dict[tuple[str, bool], Column] = {}

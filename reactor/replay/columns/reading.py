@@ -25,12 +25,20 @@ class Raw:
     """A column as it was sent. numbers: of a column of nothing else, in place of codes and values.
 
     codes: of each row, -1 where the column is absent; values: as sent, some perhaps of no row.
+    longest: of values that are all valid text, the most bytes of one.
     """
 
-    def __init__(self, codes: Codes | None, values: list[Any] | None, numbers: Numbers | None = None) -> None:
+    def __init__(
+        self,
+        codes: Codes | None,
+        values: list[Any] | None,
+        numbers: Numbers | None = None,
+        longest: int | None = None,
+    ) -> None:
         self._codes = codes
         self._values = values
         self._numbers = numbers
+        self._longest = longest
 
     @property
     def codes(self) -> Codes:
@@ -58,12 +66,14 @@ class Raw:
         """Return the rows in another order."""
         if self._numbers is not None:
             return Raw(None, None, self._numbers.take(order))
-        return Raw(self.codes[order], self.values)
+        return Raw(self.codes[order], self.values, longest=self._longest)
 
     def usable(self, text_bytes: int, path: tuple[str, ...] = ()) -> Column:
         """Return the values as the engine keeps them, or those at a path inside objects."""
         if self._numbers is not None and not path:
             return _finite(self._numbers)
+        if self._longest is not None and self._longest <= text_bytes and not path:
+            return Coded(self.codes, self.values)
         found: Iterable[Any]
         if path:
             found = (nested(value, path, text_bytes) for value in self.values)
@@ -147,7 +157,9 @@ def _of_texts(series: pl.Series) -> Raw:
     used = np.flatnonzero(first[1:] >= 0) + 1
     renumbered = np.full(len(first), -1, dtype=np.int32)
     renumbered[used] = np.arange(len(used))
-    return Raw(renumbered[codes], series.gather(first[used]).to_list())
+    distinct = series.gather(first[used])
+    longest = int(distinct.str.len_bytes().max() or 0)  # type: ignore[arg-type]
+    return Raw(renumbered[codes], distinct.to_list(), longest=longest)
 
 
 def _of_values(found: Iterable[Any]) -> Raw:

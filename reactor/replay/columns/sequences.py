@@ -15,14 +15,15 @@ At equal times the entries of an older profile are the later ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from reactor.replay.columns.column import Mask
+from reactor.replay.columns.column import Mask, Rows
 from reactor.replay.columns.joining import Node
+from reactor.replay.columns.ordering import stable_order
 
 LEFT_OUT: Final = -2  # stands for the node of an event of nobody that is not laid out
 
@@ -45,6 +46,27 @@ class Layout(msgspec.Struct, frozen=True, eq=False):
     def __len__(self) -> int:
         return len(self.event)
 
+    def starts(self, places: Rows) -> Rows:
+        """Return the first place of the sequence of each of some places."""
+        found: Rows = self.start[at_places(self.sequence, places)]
+        return found
+
+
+def at_places(values: NDArray[Any], places: Rows) -> NDArray[Any]:
+    """Return what stands at some places, which ascend: all of it, uncopied, where they are all there are."""
+    return values if len(places) == len(values) else values[places]
+
+
+def standing_before(places: Rows, count: int) -> Rows:
+    """Return how many of some distinct places stand before each of the places 0 to `count`.
+
+    >>> standing_before(np.array([1, 2]), 4).tolist()
+    [0, 0, 1, 2, 2]
+    """
+    before = np.zeros(count + 1, dtype=np.int64)
+    before[places + 1] = 1
+    return np.cumsum(before, out=before)
+
 
 def lay_out(
     nodes: Sequence[Node], node_of: NDArray[np.int64], times: NDArray[np.int64], kept: Mask, answered: Mask
@@ -53,9 +75,11 @@ def lay_out(
 
     kept: the nodes of profiles that are laid out at all; answered: those that have a sequence.
     """
-    order = np.argsort(node_of, kind="stable")
-    bounds = np.searchsorted(node_of[order], np.arange(len(nodes) + 1))
-    nobody = order[np.searchsorted(node_of[order], -1) : bounds[0]]
+    shifted = node_of - LEFT_OUT
+    order = stable_order(shifted, len(nodes) - LEFT_OUT)
+    ends = np.cumsum(np.bincount(shifted, minlength=len(nodes) - LEFT_OUT))
+    bounds = ends[1:]
+    nobody = order[ends[0] : bounds[0]]
     has_children = np.array([bool(node.children) for node in nodes], dtype=np.bool_)
     histories: dict[int, NDArray[np.int64]] = {}
     for number in np.flatnonzero(has_children & kept).tolist():

@@ -13,6 +13,7 @@ from reactor.attributes.kind import MOST_INCREMENT, scaled, to_dtype
 from reactor.replay.columns.column import Coded, Column, Mask, Numbers, Rows, as_coded, concatenate
 from reactor.replay.columns.events import EventTable
 from reactor.replay.columns.lists import ListColumns, Steps
+from reactor.replay.columns.ordering import order_of
 from reactor.replay.columns.sequences import Layout
 from reactor.spec.model import Counter, ListAttribute, Single, Total
 
@@ -33,11 +34,11 @@ class Found(msgspec.Struct, frozen=True, eq=False):
 
 def places_of(events: Rows, layout: Layout) -> tuple[Rows, Rows]:
     """Return the places of some events in the layout, ascending, and the number of each in `events`."""
-    number = np.full(len(layout.place_of), -1, dtype=np.int64)
-    number[events] = np.arange(len(events))
+    number = np.full(len(layout.place_of), -1, dtype=np.int32)
+    number[events] = np.arange(len(events), dtype=np.int32)
     found = number[layout.event]
     places = np.flatnonzero(found >= 0)
-    return places, found[places]
+    return places, found[places].astype(np.int64)
 
 
 def joined(parts: Sequence[tuple[Rows, Column]]) -> Found:
@@ -49,7 +50,7 @@ def joined(parts: Sequence[tuple[Rows, Column]]) -> Found:
     column = parts[0][1] if len(parts) == 1 else concatenate([column for _, column in parts])
     if np.all(events[1:] > events[:-1]):
         return Found(events, column)
-    order = np.argsort(events)
+    order = order_of(events)
     return Found(events[order], column.take(order))
 
 
@@ -69,6 +70,8 @@ def single_updates(tables: Sequence[EventTable], attribute: Single, text_bytes: 
 
 def _read_as(column: Coded, attribute: Single, text_bytes: int) -> Column:
     dtype = attribute.dtype
+    if dtype == "string" and all(value.__class__ is str for value in column.values):
+        return column
 
     def read(value: Any) -> Any:
         if dtype == "string" and value.__class__ is str:
@@ -98,7 +101,7 @@ def weights_of(tables: Sequence[EventTable], attribute: Counter | Total) -> tupl
         none = np.zeros(0, dtype=np.int64)
         return none, none, none
     events, added = np.concatenate(found), np.concatenate(weights)
-    order = np.argsort(events, kind="stable")
+    order = order_of(events)
     return events[order], added[order], np.concatenate(wide) if wide else np.zeros(0, dtype=np.int64)
 
 

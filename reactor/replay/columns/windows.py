@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reactor.attributes.kind import scaled
 from reactor.replay.columns.column import Column, Numbers, Rows, as_coded
-from reactor.replay.columns.sequences import Layout
+from reactor.replay.columns.sequences import Layout, at_places, standing_before
 from reactor.replay.columns.updates import places_of
 
 _EXACT: Final = 2**53
@@ -27,17 +27,19 @@ class Clock:
         if span * (len(layout.start) + 1) >= 2**62:
             self._ranks = np.unique(times)
             span = len(self._ranks) + 2
-        self._span = span
-        self.of_place = self.key(layout.sequence, times)
+        self._origin = layout.sequence * span
+        self.of_place = self._origin + self._offset(times)
 
-    def key(self, sequence: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the key that is not above that of any place of the sequence at `times` or later."""
-        if self._ranks is None:
-            offset = np.maximum(times - self._low, 0)
-        else:
-            offset = np.searchsorted(self._ranks, times)
-        found: NDArray[np.int64] = sequence * self._span + offset
+    def key(self, places: Rows, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the key that is not above any of the same sequence at `times` or later."""
+        found: NDArray[np.int64] = at_places(self._origin, places) + self._offset(times)
         return found
+
+    def _offset(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        if self._ranks is not None:
+            return np.searchsorted(self._ranks, times)
+        offset = times - self._low
+        return np.maximum(offset, 0, out=offset)
 
 
 class Sums:
@@ -48,10 +50,7 @@ class Sums:
         self._clock = clock
         self._places, numbers = places_of(events, layout)
         self._keys = clock.of_place[self._places]
-        # How many of them stand before each place of the layout.
-        self._before = np.zeros(len(layout) + 1, dtype=np.int64)
-        self._before[self._places + 1] = 1
-        np.cumsum(self._before, out=self._before)
+        self._before = standing_before(self._places, len(layout))
         # Whole sums may pass 64 bits and come round; the sum of no sequence does.
         self._sums = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(weights[numbers])])
 
@@ -60,12 +59,11 @@ class Sums:
 
         first_ms: None for everything. before: without what the place itself adds.
         """
-        end = self._before[places if before else places + 1]
-        sequence = self._layout.sequence[places]
+        end = at_places(self._before[:-1] if before else self._before[1:], places)
         if first_ms is None:
-            start = self._before[self._layout.start[sequence]]
+            start = self._before[self._layout.starts(places)]
         else:
-            start = np.searchsorted(self._keys, self._clock.key(sequence, first_ms))
+            start = np.searchsorted(self._keys, self._clock.key(places, first_ms))
         found: NDArray[np.int64] = self._sums[end] - self._sums[np.minimum(start, end)]
         return found
 
