@@ -1,4 +1,4 @@
-"""`replay`: a history by columns, against the live engine and against DuckDB.
+"""`replay`: a history by columns, against the live engine, DuckDB and Polars.
 
 Each replay runs in a process of its own, in turn, from the same parquet files to the same `--out`, and
 the two files must be equal to the byte. DuckDB, with one thread, computes the counters and singles
@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+from by_polars import WINDOWS
 from sizes import FULL
 
 from reactor.replay import Replay, options
@@ -29,11 +31,6 @@ EVENTS = int(os.environ.get("REACTOR_REPLAY_EVENTS", "1000000" if FULL else "400
 ROUNDS = 3 if FULL else 1
 HERE = Path(__file__).resolve().parent
 ATTRIBUTES = ("visits", "product_views", "spend", "total_spend", "last_category", "last_order")
-DAY = 86_400
-# Window in seconds, pane in seconds, as the config has them.
-WINDOWS = {"visits": (7 * DAY, 3_600), "visits_hour": (3_600, 60), "visits_day": (DAY, 3_600)}
-SPENDS = {"spend": (30 * DAY, 3_600), "spend_week": (7 * DAY, 3_600), "total_spend": (60 * DAY, DAY)}
-PRODUCTS = {"product_views": (DAY, 3_600), "product_views_hour": (3_600, 60)}
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +94,11 @@ def sql(folder: Path) -> str:
 
     pages, orders = (folder / f"{table}.parquet" for table in (PAGES, ORDERS))
     columns = [
-        *(f"{window('view', span)} AS {name}" for name, span in WINDOWS.items()),
-        *(f"{window('product_view', span)} AS {name}" for name, span in PRODUCTS.items()),
-        *(f"{window('paid', span)} AS {name}" for name, span in SPENDS.items()),
+        *(
+            f"{window(value, span)} AS {name}"
+            for value, named in WINDOWS.items()
+            for name, span in named.items()
+        ),
         "last_value(category IGNORE NULLS) OVER latest AS last_category",
         "last_value(order_id IGNORE NULLS) OVER latest AS last_order",
     ]
@@ -127,7 +126,7 @@ def by_duckdb(folder: Path) -> tuple[float, dict[str, float]]:
         begun = time.process_time()
         connection.execute(f"CREATE TABLE found AS {sql(folder)}")
         spent = time.process_time() - begun
-        names = [*WINDOWS, *PRODUCTS, *SPENDS]
+        names = [name for named in WINDOWS.values() for name in named]
         sums = connection.execute(
             f"SELECT {', '.join(f'sum({name})' for name in names)} FROM found"
         ).fetchone()
@@ -143,19 +142,36 @@ def by_columns(folder: Path) -> pl.DataFrame:
     return found.attributes
 
 
-def test_against_duckdb(folder: Path, say: list[str]) -> None:
+def by_polars(folder: Path) -> tuple[float, dict[str, float]]:
+    """Compute the attributes with Polars on one thread; return its CPU time and the sum of each number."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / "by_polars.py"), str(folder)],
+        capture_output=True,
+        check=True,
+        text=True,
+        env={**os.environ, "POLARS_MAX_THREADS": "1"},
+    )
+    found = json.loads(done.stdout)
+    return found["cpu"], found["sums"]
+
+
+@pytest.mark.parametrize("peer", [by_duckdb, by_polars])
+def test_against_peers(
+    peer: Callable[[Path], tuple[float, dict[str, float]]], folder: Path, say: list[str]
+) -> None:
     """The same sums, in a third of the CPU time at most."""
     ratios = []
     for _ in range(ROUNDS):
-        theirs, sums = by_duckdb(folder)
+        theirs, sums = peer(folder)
         begun = time.process_time()
         ours = by_columns(folder)
         ratios.append(theirs / (time.process_time() - begun))
     for name in ("visits", "visits.hour", "product_views", "spend", "spend.week", "total_spend"):
-        # Events of one time see each other in SQL, and only the earlier ones in a replay; events without
-        # a client are nobody's there, and left out here.
+        # Events of one time see each other in DuckDB, and only the earlier ones in a replay; events
+        # without a client are nobody's there, and left out here.
         assert sums[name.replace(".", "_")] == pytest.approx(float(ours[name].sum()), rel=0.02)
+    name = peer.__name__.removeprefix("by_")
     least, most = min(ratios), max(ratios)
-    say.append(f"{EVENTS:,} events: {median(ratios):.1f} times as fast as DuckDB ({least:.1f} to {most:.1f})")
+    say.append(f"{EVENTS:,} events: {median(ratios):.1f} times as fast as {name} ({least:.1f} to {most:.1f})")
     if FULL:
         assert median(ratios) >= 3
