@@ -244,6 +244,27 @@ def test_what_no_value_can_bring_about_is_no_way(when: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("when", "value"),
+    [
+        ("n0 * n0 = 2209", {"n0": 47}),
+        ("s0 LIKE 'z_q%9' AND s0 <> 'zqq9'", {"s0": "zaq_9"}),
+        ("regexp_like(s0, '^[^a-x]{2}[0-9]y$')", {"s0": "zz7y"}),
+        ("s0 > 'p' AND s0 < 'pa'", {"s0": "p!"}),
+    ],
+)
+def test_a_way_whose_values_are_hard_to_find_is_a_way(when: str, value: dict[str, object]) -> None:
+    """Where values exist and may not be found by trying, the way is listed, proven or not.
+
+    Would catch: a leaf taken for one that a few values decide.
+    """
+    engine = engine_for(when)
+    engine.import_batch([{"u": "1", "n0": 1, "s0": "a"}])
+    assert explain(engine).section("s").ways
+    engine.import_batch([{"u": "1", **value}])
+    assert explain(engine).section("s").matched
+
+
+@pytest.mark.parametrize(
     ("when", "row", "text", "by"),
     [
         ("n0 >= 100", {"n0": 80}, "n0 is 80, needs at least 100 (20 more)", 20),
