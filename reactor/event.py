@@ -47,6 +47,8 @@ def as_event(event: object, most_bytes: int) -> dict[str, Any]:
     """
     if isinstance(event, bytes | bytearray | memoryview | str):
         event = decode(event, most_bytes)
+        if event.__class__ is dict:
+            return event
     if not isinstance(event, Mapping):
         raise EventError("$", f"expected an object, got {kind_of(event)}")
     columns = event if event.__class__ is dict else dict(event)

@@ -170,6 +170,33 @@ class MappingRows:
         return None
 
 
+class DecodedRows:
+    """Some columns of rows that are decoded one by one: decoded once, and kept."""
+
+    def __init__(self, rows: Rows, names: Collection[str]) -> None:
+        self.columns: tuple[str, ...] | None = None
+        self._rows: list[Row] = [
+            row if isinstance(row, BadRow) else {name: row[name] for name in names if name in row}
+            for row in rows.take(range(len(rows)))
+        ]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, numbers: Sequence[int]) -> Iterator[Row]:
+        """Yield rows as they were decoded."""
+        rows = self._rows
+        return (rows[number] for number in numbers)
+
+    def select(self, names: Collection[str]) -> DecodedRows:
+        """Return the rows: they have few columns already."""
+        return self
+
+    def table(self, numbers: NDArray[np.int64], names: Collection[str]) -> pl.DataFrame | None:
+        """Return None: each row has columns of its own."""
+        return None
+
+
 def key_error(name: str, got: str, where: str) -> EventError:
     """Return the error for a stitching key's column that holds floats.
 

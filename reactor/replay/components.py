@@ -6,39 +6,13 @@ one, and join two parts that could have stood apart: that costs room and changes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 Codes: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
-
-_MEMO: Final = 200_000
-
-
-class Coder:
-    """Makes codes of identifiers, the same in every process; 0 stands for none."""
-
-    def __init__(self) -> None:
-        self._memo: dict[tuple[int, str], int] = {}
-
-    def codes(self, identifiers: Iterable[tuple[int, str]]) -> list[int]:
-        """Return the code of each identifier, given as (index of the key, value).
-
-        >>> Coder().codes([(0, "a"), (1, "a")])
-        [8211141774996669989, -5835807522504768662]
-        """
-        memo = self._memo
-        found = []
-        for identifier in identifiers:
-            code = memo.get(identifier)
-            if code is None:
-                if len(memo) >= _MEMO:
-                    memo.clear()
-                code = memo[identifier] = _code(*identifier)
-            found.append(code)
-        return found
 
 
 def components(tuples: Codes) -> Codes:
@@ -111,7 +85,12 @@ def _roots(nodes: int, left: Codes, right: Codes) -> Codes:
     return parent
 
 
-def _code(key: int, value: str) -> int:
+def code_of(key: int, value: str) -> int:
+    """Return the code of an identifier, given by its key's index: the same in every process, never 0.
+
+    >>> code_of(0, "a"), code_of(1, "a")
+    (8211141774996669989, -5835807522504768662)
+    """
     digest = blake2b(value.encode(), digest_size=8, key=key.to_bytes(2, "little")).digest()
     return int.from_bytes(digest, "little", signed=True) or 1
 

@@ -20,6 +20,7 @@ from reactor.units import MAX_TIME_S
 TimeOf = Callable[[Mapping[str, object], str], int]
 
 _MEMO: Final = 100_000
+_SECONDS: Final = "^([0-9]{1,12})$"  # text of whole seconds
 
 
 class Reject(NamedTuple):
@@ -108,14 +109,8 @@ class History:
         times = np.full(self.rows, -1, dtype=np.int64)  # no event's time is below 0
         for each in inputs:
             reader = Times(each, config, options, time_of)
-            known = reader.at_once()
-            times[each.start : each.start + len(each.rows)] = known
-            rest = np.flatnonzero(known < 0)
-            for row, found in zip(rest.tolist(), reader.read(_numbers(rest)), strict=True):
-                if isinstance(found, BadRow):
-                    self.rejects.append(self._reject(each, row, reader.table_at(row), found))
-                else:
-                    times[each.start + row] = found
+            times[each.start : each.start + len(each.rows)], bad = reader.all()
+            self.rejects += [self._reject(each, row, reader.table_at(row), found) for row, found in bad]
         self._order = self._planned(times, options)
         self._times = times[self._order]
         self.ends_ms = self.last_ms if part is None else part.ends_ms
@@ -181,28 +176,12 @@ class History:
         for number, each in enumerate(self.inputs):
             places = np.flatnonzero(inputs == number)
             rows = self._order[places] - each.start
-            if not len(places):
-                continue
-            if each.table is not None:
-                found.setdefault(each.table, []).append(Piece(each.rows, rows, places))
-                continue
-            names = np.array(
-                [
-                    self._table_at(each, row)
-                    for row in each.rows.select([self._column or ""]).take(rows.tolist())
-                ]
-            )
-            for name in dict.fromkeys(names.tolist()):
-                mine = np.flatnonzero(names == name)
+            for name, mine in by_name(each, self._column, rows):
                 found.setdefault(name, []).append(Piece(each.rows, rows[mine], places[mine]))
         return sorted(
             [TableEvents(name, tuple(pieces)) for name, pieces in found.items()],
             key=lambda table: min(int(piece.places[0]) for piece in table.pieces),
         )
-
-    def _table_at(self, each: Input, row: Mapping[str, object] | BadRow) -> str:
-        assert not isinstance(row, BadRow)
-        return str(row[self._column or ""])
 
     def rejected(self, planned: Planned, error: EventError) -> Reject:
         """Return the reject for an event that the engine refused. Under `strict` raises BadRowError."""
@@ -301,35 +280,63 @@ class Times:
         self._memo: dict[tuple[str, str], int] = {}
         self._rejected: dict[int, str] = {}
 
-    def at_once(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def all(self) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[tuple[int, BadRow]]]:
+        """Return the time of each row in ms, -1 for none, and (row, what is wrong with it)."""
+        times = self._at_once()
+        rest = np.flatnonzero(times < 0)
+        bad = []
+        for row, found in zip(rest.tolist(), self._read(_numbers(rest)), strict=True):
+            if isinstance(found, BadRow):
+                bad.append((row, found))
+            else:
+                times[row] = found
+        return times, bad
+
+    def _at_once(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the times that can be read as a column, in ms; -1 for all others."""
-        count = len(self._each.rows)
-        times = np.full(count, -1, dtype=np.int64)
-        declared = self._tables.get(self._each.table or "", Table(""))
-        if self._each.table is None or declared.time in declared.columns:
+        every = np.arange(len(self._each.rows))
+        if self._each.table is not None:
+            return self._of_column(self._each.table, every)
+        times = np.full(len(every), -1, dtype=np.int64)
+        frame = self._each.rows.table(every, [self._column or ""])
+        if frame is None or frame.dtypes != [pl.String]:
             return times
-        frame = self._each.rows.table(np.arange(count), [declared.time])
+        named = np.flatnonzero((frame.to_series().str.len_bytes() > 0).fill_null(False).to_numpy())
+        for name, mine in by_name(self._each, self._column, named):
+            times[named[mine]] = self._of_column(name, named[mine])
+        return times
+
+    def _of_column(
+        self, table: str, numbers: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the times of a table's rows that can be read as a column, in ms; -1 for all others."""
+        times = np.full(len(numbers), -1, dtype=np.int64)
+        declared = self._tables.get(table, Table(table))
+        if declared.time in declared.columns:
+            return times
+        frame = self._each.rows.table(numbers, [declared.time])
         if frame is None or not frame.width:
             return times
         column = frame.to_series()
         if column.dtype.is_integer():
-            sound = column.is_between(0, MAX_TIME_S).fill_null(False)
-            seconds = column.set(~sound, None).cast(pl.Int64)
-            times[:] = (seconds * 1000).fill_null(-1).to_numpy()
-        elif column.dtype == pl.String:
-            texts = column.drop_nulls().unique()
-            if len(texts) * 2 < count:
-                known = [self.time(0, {declared.time: text}) for text in texts.to_list()]
-                found = [-1 if isinstance(each, BadRow) else each for each in known]
-                read = column.replace_strict(texts, found, default=-1, return_dtype=pl.Int64)
-                times[:] = read.to_numpy()
-                self._rejected.clear()
+            return _of_seconds(column)
+        if column.dtype != pl.String:
+            return times
+        times = _of_seconds(column.str.extract(_SECONDS).cast(pl.Int64))
+        texts = column.set(pl.Series(times >= 0), None).drop_nulls().unique()
+        if len(texts):
+            named = {} if self._column is None else {self._column: table}
+            known = [self._time(0, {**named, declared.time: text}) for text in texts.to_list()]
+            found = [-1 if isinstance(each, BadRow) else each for each in known]
+            read = column.replace_strict(texts, found, default=-1, return_dtype=pl.Int64).to_numpy()
+            times = np.where(times < 0, read, times)
+            self._rejected.clear()
         return times
 
-    def read(self, numbers: Sequence[int]) -> Iterator[int | BadRow]:
+    def _read(self, numbers: Sequence[int]) -> Iterator[int | BadRow]:
         """Yield the time of some rows in ms, or what is wrong with each."""
         for number, row in zip(numbers, self._narrow().take(numbers), strict=True):
-            yield row if isinstance(row, BadRow) else self.time(number, row)
+            yield row if isinstance(row, BadRow) else self._time(number, row)
 
     def table_at(self, row: int) -> str | None:
         """Return the table of a row that was found bad, where it is known."""
@@ -342,7 +349,7 @@ class Times:
         declared = self._tables.get(table, Table(table))
         return rows if declared.time in declared.columns else rows.select([declared.time])
 
-    def time(self, number: int, row: Mapping[str, object]) -> int | BadRow:
+    def _time(self, number: int, row: Mapping[str, object]) -> int | BadRow:
         """Return the time of a row in ms, or what is wrong with it."""
         table = self._each.table or row.get(self._column or "")
         if not isinstance(table, str) or not table:
@@ -350,6 +357,8 @@ class Times:
         declared = self._tables.get(table)
         made = declared is not None and declared.time in declared.columns
         value = row.get("time" if declared is None else declared.time)
+        if value.__class__ is int and not made and 0 <= value <= MAX_TIME_S:
+            return value * 1000
         text = value if isinstance(value, str) and not made else None
         if text is not None and (known := self._memo.get((table, text))) is not None:
             return known
@@ -363,6 +372,42 @@ class Times:
                 self._memo.clear()
             self._memo[table, text] = time_ms
         return time_ms
+
+
+def by_name(
+    each: Input, column: str | None, rows: np.ndarray[Any, np.dtype[np.int64]]
+) -> Iterator[tuple[str, np.ndarray[Any, np.dtype[np.int64]]]]:
+    """Yield each table, in the order in which they first appear, and which of the rows are its.
+
+    rows: numbers of events. column: what names their table, row by row, where the input does not.
+    """
+    if not len(rows):
+        return
+    if each.table is not None:
+        yield each.table, np.arange(len(rows))
+        return
+    name = column or ""
+    frame = each.rows.table(rows, [name])
+    if frame is not None:
+        names = frame.to_series().alias("name")
+        groups = names.to_frame().with_row_index("row").group_by("name", maintain_order=True).agg("row")
+        for table, mine in zip(groups["name"].to_list(), groups["row"], strict=True):
+            yield table, mine.to_numpy().astype(np.int64)
+        return
+    found: dict[str, list[int]] = {}
+    for place, row in enumerate(each.rows.select([name]).take(rows.tolist())):
+        assert not isinstance(row, BadRow)
+        found.setdefault(str(row[name]), []).append(place)
+    for table, places in found.items():
+        yield table, np.array(places, dtype=np.int64)
+
+
+def _of_seconds(column: pl.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return times of whole seconds in ms; -1 where there is none, or none that can be."""
+    sound = column.is_between(0, MAX_TIME_S).fill_null(False)
+    seconds = column.set(~sound, None).cast(pl.Int64)
+    times: np.ndarray[Any, np.dtype[np.int64]] = (seconds * 1000).fill_null(-1).to_numpy()
+    return times
 
 
 def _numbers(numbers: np.ndarray[Any, Any]) -> Sequence[int]:

@@ -107,7 +107,6 @@ class Spill:
             self._scans.append(len(rows))
             self.rows += len(rows)
             self._bytes += bytes_of(rows)
-            self._scanner.identifiers.compact()
 
     def _reject(self, each: Input, event: int, row: int, table: str | None, bad: BadRow) -> None:
         if self._options.strict:
@@ -145,7 +144,7 @@ class Spill:
                 found += [int(times[kept_here].min()), int(times[kept_here].max())]
             held = codes[kept_here]
             self._nobody += int((held == 0).sum())
-            np.add.at(lengths, np.searchsorted(self._codes, held[held != 0]), 1)
+            lengths += np.bincount(np.searchsorted(self._codes, held[held != 0]), minlength=len(lengths))
         self._rows_of = np.bincount(self._component, lengths, int(self._component.max(initial=-1)) + 1)
         self.first_ms: int | None = min(found, default=None)
         self.last_ms: int | None = max(found, default=None)

@@ -126,8 +126,7 @@ def scan(job: Job, place: int, frames: Iterable[pl.DataFrame]) -> Scan:
         codes = np.zeros(frame.height, dtype=np.int64)
         for config, scanner, bounds in zip(job.configs, scanners, found, strict=True):
             times, own, _ = scanner.scan(_input(job, config, place, frame))
-            both = (codes != 0) & (own != 0)
-            joined.link(codes[both], own[both])
+            joined.link(codes, own)
             codes = np.where(codes == 0, own, codes)
             until_ms = job.options.until_ms
             kept = times[(times >= 0) & (True if until_ms is None else times < until_ms)]
@@ -161,7 +160,7 @@ def plan(job: Job, whole: Scan, batch: Batch | None, buckets: int) -> Plan:
     own = scanners[0].identifiers
     for scanner in scanners[1:]:
         others = scanner.batch(rows) if rows else firsts
-        own.link(firsts[(firsts != 0) & (others != 0)], others[(firsts != 0) & (others != 0)])
+        own.link(firsts, others)
     extra = [scanner.identifiers.links for scanner in scanners]
     codes = np.union1d(whole.firsts, firsts[firsts != 0])
     links = np.unique(np.concatenate([whole.links, *extra]), axis=0)
