@@ -2,7 +2,8 @@
 
     python tests/replay/mutants.py --count 120
 
-copies the package, changes one text in it, and runs `parity.py` on the copy until a case fails.
+copies the package, changes one text in it, and runs `parity.py` on the copy until a case fails, or
+`list_columns.py` where lists are wrong.
 """
 
 from __future__ import annotations
@@ -62,7 +63,77 @@ MUTANTS = {
         "NULL if value is None else value",
         "value",
     ),
+    "an item lives a millisecond longer than its TTL": (
+        "lists.py",
+        "+ self._attribute.ttl_ms)",
+        "+ self._attribute.ttl_ms + 1)",
+    ),
+    "a list holds one item more": (
+        "lists.py",
+        "np.arange(len(places)) + self._attribute.max_items",
+        "np.arange(len(places)) + self._attribute.max_items + 1",
+    ),
+    "a unique list holds one value less": ("lists.py", "while size > most", "while size >= most"),
+    "a value that comes again takes room twice": ("lists.py", "size += before < oldest", "size += 1"),
+    "a value that is pushed out goes though it came again": (
+        "lists.py",
+        "size -= follower[oldest - start] > number",
+        "size -= 1",
+    ),
+    "a value that comes again is held twice": (
+        "lists.py",
+        "np.minimum(ends, 2 * gone[follower] + 1, out=ends)",
+        "pass",
+    ),
+    "a clear reaches no later item of its time": (
+        "lists.py",
+        "_place_since(steps, begins, steps.time[places])",
+        "places",
+    ),
+    "a delete reaches no later item of its time": ("lists.py", "np.where(is_then, 0, ends)", "ends"),
+    "a delete reaches later items": (
+        "lists.py",
+        "is_own & (steps.time[np.where(is_own, previous % wide, 0)] == steps.time[self._places])",
+        "is_own",
+    ),
+    "a delete is never forgotten": (
+        "lists.py",
+        "is_then &= np.append(forgotten, -1)[after - 1] >= self._places",
+        "pass",
+    ),
+    "a delete is forgotten at the event that forgets it": (
+        "lists.py",
+        "np.append(forgotten, -1)[after - 1] >= self._places",
+        "np.append(forgotten, -1)[after - 1] > self._places",
+    ),
+    "a list is read after the event where it is asked for before it": (
+        "lists.py",
+        "2 * places + (not before)",
+        "2 * places + 1",
+    ),
+    "the newest item is live if any is": (
+        "spans.py",
+        "np.any(self.stop[1:] < self.stop[:-1])",
+        "False",
+    ),
+    "a label that begins where it ended before counts twice": (
+        "spans.py",
+        "is_new[1:] = keys[1:] > reach[:-1]",
+        "is_new[1:] = True",
+    ),
+    "an item without a value counts": (
+        "aggregate.py",
+        "known = spans.only(column.codes >= 0)",
+        "known = spans",
+    ),
+    "1 and 1.0 beyond 2^53 are two in a list": (
+        "aggregate.py",
+        "number_values(map(items.distinct, lists))",
+        "number_values(lists)",
+    ),
 }
+# Where mistakes are of lists alone, which are tried apart.
+OF_LISTS = {"lists.py", "spans.py", "aggregate.py"}
 
 
 def is_noticed(change: tuple[str, str, str], count: int) -> bool:
@@ -75,7 +146,10 @@ def is_noticed(change: tuple[str, str, str], count: int) -> bool:
         text = target.read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{file}: {old}"
         target.write_text(text.replace(old, new), encoding="utf-8")
-        command = [sys.executable, str(HERE / "parity.py"), "--count", str(count), "--seed", "mutants"]
+        if file in OF_LISTS:
+            command = [sys.executable, str(HERE / "list_columns.py"), "--count", str(10 * count)]
+        else:
+            command = [sys.executable, str(HERE / "parity.py"), "--count", str(count), "--seed", "mutants"]
         done = subprocess.run(
             command, env=os.environ | {"PYTHONPATH": folder}, capture_output=True, check=False
         )
@@ -86,9 +160,11 @@ def main() -> None:
     """Try each mistake, and say which were noticed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=120)
+    parser.add_argument("--only", default="", help="mistakes in one file")
     asked = parser.parse_args()
     missed = 0
-    for name, change in MUTANTS.items():
+    chosen = {name: change for name, change in MUTANTS.items() if asked.only in change[0]}
+    for name, change in chosen.items():
         noticed = is_noticed(change, asked.count)
         missed += not noticed
         print(f"{'noticed' if noticed else 'MISSED '}  {name}", flush=True)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from reactor.attributes import items
 from reactor.attributes.lists import ListSlots
-from reactor.replay.columns import lists
-from reactor.replay.columns.column import coded
+from reactor.replay.columns import lists, spans
+from reactor.replay.columns.column import Lists, coded
 from reactor.replay.columns.lists import ListColumns, Steps
 from reactor.spec.model import Aggregation, ListAttribute, Trigger
 from reactor.testing.histories import JUNK, NUMBERS, WORDS
@@ -26,6 +26,7 @@ from reactor.values import canonical, usable
 
 VALUES = [value for raw in (*WORDS, *NUMBERS, *JUNK, ["x", 1], [], [2, "x", True], 2**53 + 1, 0.1)
           if (value := usable(raw, 64)) is not None]  # fmt: skip
+TWINS = [2**53, 2.0**53, 2**53 + 1, "x"]  # the first two are written differently, and one value in a list
 KINDS = ("first", "last", "sum", "min", "max", "distinct", "count")
 AGGREGATIONS = {
     f"{kind}_{column}": Aggregation(f"{kind}_{column}", kind, column, False)  # type: ignore[arg-type]
@@ -62,7 +63,7 @@ def attribute_of(random: Random) -> ListAttribute:
 
 
 def history_of(random: Random, attribute: ListAttribute) -> list[Place]:
-    few = random.sample(VALUES, 3) if random.random() < 0.7 else VALUES
+    few = random.choice((random.sample(VALUES, 3), random.sample(VALUES, 3), VALUES, TWINS))
     found = []
     for sequence in range(random.randint(1, 4)):
         time, steps = 1_700_000_000_000, random.choice(((0, 0, 1, 3, 10), (0, 1), (1, 5)))
@@ -121,7 +122,8 @@ def check(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random(seed)
     attribute = attribute_of(random)
     history = history_of(random, attribute)
-    monkeypatch.setattr(lists, "_BLOCK", random.choice((1, 7, 10**6)))
+    monkeypatch.setattr(spans, "_BLOCK", random.choice((1, 7, 10**6)))
+    monkeypatch.setattr(lists, "_WIDEST", random.choice((1, 2**62)))
     made = ListColumns(attribute, steps_of(history))
     for before in (False, True):
         places = sorted(random.sample(range(len(history)), random.randint(0, len(history))))
@@ -131,6 +133,9 @@ def check(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
         assert [msgspec.json.encode(row) for row in expected] == [msgspec.json.encode(row) for row in got], (
             seed
         )
+        for column, lists_of in zip(columns, zip(*expected, strict=True), strict=bool(expected)):
+            if isinstance(column, Lists):
+                assert [len(each) for each in lists_of] == column.source.sizes(column.rows).tolist(), seed
 
 
 @settings(max_examples=400)

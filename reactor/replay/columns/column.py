@@ -5,6 +5,7 @@
 | `Coded` | any values: text, lists, what is untyped, numbers that no double holds | code -1 |
 | `Numbers` | numbers in float64 or int64; times and intervals in int64, in ms | `null` is set |
 | `Truths` | conditions and booleans, as two masks | neither mask is set |
+| `Lists` | what yields lists, which are made only for those who want them whole | never |
 
 A column is never changed. `tolist` gives the values as the live engine holds them: whole doubles below
 2^53 are ints. A number column is `Numbers`, unless it has a whole number beyond 2^53 beside doubles:
@@ -14,7 +15,7 @@ then it is `Coded`, whose values are exact.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
@@ -117,7 +118,49 @@ class Truths(msgspec.Struct, frozen=True, eq=False):
         return [*map((True, False, None).__getitem__, codes)]
 
 
-Column: TypeAlias = Coded | Numbers | Truths
+class ListSource(Protocol):
+    """Lists, by row, that need not be made to be asked."""
+
+    @property
+    def elements(self) -> list[Any]:
+        """Return every value that an element of a list may be."""
+
+    def sizes(self, rows: Rows) -> Rows:
+        """Return how many elements the lists of some rows have."""
+
+    def holding(self, labels: Rows, wanted: Rows, rows: Rows) -> Mask:
+        """Return in which of some rows an element has the wanted label.
+
+        labels: one for each of `elements`; wanted: one a row; -1 for none.
+        """
+
+    def made(self, rows: Rows) -> Coded:
+        """Return the lists of some rows."""
+
+
+class Lists(msgspec.Struct, frozen=True, eq=False):
+    """Lists that are made only if someone wants them whole. rows: of the source, one a row."""
+
+    source: ListSource
+    rows: Rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: Rows | Mask) -> Lists:
+        """Return the column of these rows, which are given by number or by mask."""
+        return Lists(self.source, self.rows[rows])
+
+    def null(self) -> Mask:
+        """Return where the value is NULL: nowhere."""
+        return np.zeros(len(self.rows), dtype=np.bool_)
+
+    def tolist(self) -> list[Any]:
+        """Return the lists. They are shared between rows."""
+        return self.source.made(self.rows).tolist()
+
+
+Column: TypeAlias = Coded | Numbers | Truths | Lists
 
 
 # Making columns
@@ -222,6 +265,8 @@ def as_coded(column: Column) -> Coded:
     """Return any column as values by number."""
     if isinstance(column, Coded):
         return column
+    if isinstance(column, Lists):
+        return column.source.made(column.rows)
     if isinstance(column, Truths):
         codes = np.where(column.true, 0, np.where(column.false, 1, -1)).astype(np.int32)
         return Coded(codes, [True, False])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from reactor.replay.columns.column import (
     Coded,
     Column,
+    Lists,
     Mask,
     Numbers,
     Truths,
@@ -66,7 +67,9 @@ def certain(mask: Mask) -> Truths:
 
 def has_lists(column: Column) -> bool:
     """Tell whether a value of the column is a list."""
-    return isinstance(column, Coded) and any(value.__class__ is list for value in column.values)
+    if isinstance(column, Coded):
+        return any(value.__class__ is list for value in column.values)
+    return isinstance(column, Lists)
 
 
 def read_as(column: Column, kind: str, *, typed: bool) -> Column:
@@ -122,6 +125,29 @@ def _ranks(left: Coded, right: Coded, *, is_json: bool) -> Sides:
     places = {key: place for place, key in enumerate(sorted({*keys[0], *keys[1]}))}
     tables = [np.array([*(places[key] for key in side), -1], dtype=np.int64) for side in keys]
     return tables[0][left.codes], tables[1][right.codes]
+
+
+def contained(
+    kind: str, lists: Lists, item: Coded, views: tuple[Callable[[Any], Any], Callable[[Any], Any]]
+) -> Truths | None:
+    """Return `contains(lists, item)`, row by row, without making a list; None where that has no form.
+
+    views: how an element and an item are read. As `reactor.criteria.leaves.membership`.
+    """
+    elements = lists.source.elements
+    if any(element.__class__ is list for element in elements):
+        return None
+    element_view, item_view = views
+    read = [element_view(element) for element in elements]
+    asked = [None if value.__class__ is list else item_view(value) for value in item.values]
+    if kind == "json":
+        read, asked = ([None if each is None else _json_key(each) for each in side] for side in (read, asked))
+    known = {key: label for label, key in enumerate(dict.fromkeys(read)) if key is not None}
+    labels = np.array([known.get(key, -1) for key in read], dtype=np.int64)
+    wanted = np.array([*(known.get(key, -1) for key in asked), -1], dtype=np.int64)
+    nulls = np.array([*(key is None for key in asked), True], dtype=np.bool_)[item.codes]
+    found = lists.source.holding(labels, wanted[item.codes], lists.rows)
+    return Truths(found, ~(found | nulls))
 
 
 def _json_key(value: Any) -> tuple[str, str]:

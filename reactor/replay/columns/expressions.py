@@ -56,6 +56,7 @@ from reactor.criteria.walk import FUNCTIONS, leaf_of
 from reactor.replay.columns.column import (
     Coded,
     Column,
+    Lists,
     Mask,
     Numbers,
     Rows,
@@ -69,7 +70,7 @@ from reactor.replay.columns.column import (
     numbered,
     repeated,
 )
-from reactor.replay.columns.compare import all_of, any_of, certain, compare, has_lists, read_as
+from reactor.replay.columns.compare import all_of, any_of, certain, compare, contained, has_lists, read_as
 from reactor.replay.columns.ordering import order_of
 from reactor.units import MAX_TIME_MS, MIN_TIME_MS
 from reactor.values import EXACT, canonical
@@ -336,7 +337,10 @@ def _cast_number(data: NDArray[np.float64], nulls: Mask, target: Target) -> Numb
 
 
 def _cardinality(node: Cardinality, frame: _Frame) -> Column:
-    return _each(cardinality, (node.operand,), (_of(node.operand, frame),), "number")
+    column = _of(node.operand, frame)
+    if isinstance(column, Lists):
+        return Numbers(column.source.sizes(column.rows))
+    return _each(cardinality, (node.operand,), (column,), "number")
 
 
 # Choice
@@ -391,7 +395,8 @@ def _nullif(node: Nullif, frame: _Frame) -> Column:
         return Truths(left.true & ~equal, left.false & ~equal)
     if isinstance(left, Numbers):
         return Numbers(left.data, _some(left.null() | equal))
-    return Coded(np.where(equal, np.int32(-1), left.codes), left.values)
+    values = as_coded(left)
+    return Coded(np.where(equal, np.int32(-1), values.codes), values.values)
 
 
 # Conditions
@@ -515,7 +520,13 @@ def _starts_with(node: StartsWith, frame: _Frame) -> Column:
 
 def _contains(node: Contains, frame: _Frame) -> Column:
     nodes = (node.items, node.item)
-    return _each(leaf_of(node), nodes, _values(nodes, frame), "boolean")
+    items, item = _values(nodes, frame)
+    if isinstance(items, Lists):
+        views = (view_of(node.items, node.kind), view_of(node.item, node.kind))
+        found = contained(node.kind, items, as_coded(item), views)
+        if found is not None:
+            return found
+    return _each(leaf_of(node), nodes, (items, item), "boolean")
 
 
 _MEANINGS: Final[dict[type, Callable[[Any, _Frame], Column]]] = {

@@ -260,6 +260,7 @@ def _where(has: NDArray[np.bool_], column: Column, number: Rows, dtype: str) -> 
         return Coded(np.where(has, taken.codes, np.int32(-1)), taken.values)
     if isinstance(taken, Truths):
         return Truths(taken.true & has, taken.false & has)
+    assert isinstance(taken, Numbers)
     return Numbers(taken.data, taken.null() | ~has)
 
 
