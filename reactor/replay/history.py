@@ -404,8 +404,8 @@ def by_name(
 
 def _of_seconds(column: pl.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return times of whole seconds in ms; -1 where there is none, or none that can be."""
-    sound = column.is_between(0, MAX_TIME_S).fill_null(False)
-    seconds = column.set(~sound, None).cast(pl.Int64)
+    wide = column.cast(pl.Int64, strict=False)  # a narrow type can't hold the greatest time
+    seconds = wide.set(~wide.is_between(0, MAX_TIME_S).fill_null(False), None)
     times: np.ndarray[Any, np.dtype[np.int64]] = (seconds * 1000).fill_null(-1).to_numpy()
     return times
 

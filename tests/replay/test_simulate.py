@@ -216,6 +216,15 @@ def test_a_missing_column_is_one_clear_error(tmp_path: Path) -> None:
         simulate(CONFIG, path, table_column="what")
 
 
+def test_whole_numbers_of_any_width_are_times() -> None:
+    """A narrow column is compared with the greatest time there is, which it can't hold."""
+    for dtype in (pl.Int8, pl.Int32, pl.UInt64):
+        frame = pl.DataFrame(
+            {"time": pl.Series([-1, 5, 7], dtype=pl.Int64).clip(0).cast(dtype), "page": "/a"}
+        )
+        assert simulate(CONFIG, frame, table="web.views").summary()["events"] == 3
+
+
 def test_another_time_column() -> None:
     events = [{"cookie": "a", "seen": 2 * DAY, "time": 0}, {"cookie": "a", "seen": DAY, "time": 5}]
     run = simulate(CONFIG, events, table="web.views", time="seen")
