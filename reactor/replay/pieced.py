@@ -210,7 +210,7 @@ class PiecedReplay:
         summary = united(self.config, self.options, whole, summaries)
         summary["warnings"] += large_warnings(spill.large, spill.events, spill.bucket_rows)
         asked = {name: parts for name, parts in tables.items() if parts.is_filled}
-        return PiecedResults(asked, rejects_frame(rejects), _first_of(firsts), summary)
+        return PiecedResults(asked, rejects_frame(rejects), first_of(firsts), summary)
 
     def _rejected(self, refused: pl.DataFrame) -> list[Reject]:
         """Return the rejects of a bucket, numbered as in their source."""
@@ -262,7 +262,7 @@ def replay_part(
     return results_of(frames, renumbered, results.summary)
 
 
-def _first_of(firsts: list[pl.DataFrame]) -> pl.DataFrame:
+def first_of(firsts: list[pl.DataFrame]) -> pl.DataFrame:
     """Return the first offer of each section, of those of all parts."""
     joined = pl.concat(firsts).sort("time", "event", maintain_order=True)
     return joined.unique("section", keep="first", maintain_order=True)

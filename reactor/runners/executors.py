@@ -14,7 +14,7 @@ from pyspark import TaskContext
 from pyspark.sql import types as T  # noqa: N812
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from reactor.runners.seam import Job, Piece, Plan, Sorter, answers, packed, scan, unpacked
+from reactor.runners.seam import Job, Piece, Sorter, answers, packed, scan, unpacked
 
 PLACE: Final = "reactor_place"  # of a row in its bucket's table
 _CHUNK: Final = 100_000  # rows that are sorted into buckets at once
@@ -26,9 +26,9 @@ def struct(**types: T.DataType) -> T.StructType:
 
 
 LONG, BYTES = T.LongType(), T.BinaryType()
-LOOKS: Final = struct(part=LONG, rows=LONG, pairs=LONG, scan=BYTES, links=BYTES)
+LOOKS: Final = struct(part=LONG, place=LONG, rows=LONG, pairs=LONG, scan=BYTES, links=BYTES)
 LINKS: Final = struct(a=LONG, b=LONG)
-SORTED: Final = struct(bucket=LONG, place=LONG, numbers=BYTES, rows=BYTES)
+SORTED: Final = struct(key=LONG, bucket=LONG, place=LONG, numbers=BYTES, rows=BYTES)
 PACKED: Final = struct(name=T.StringType(), bucket=LONG, rows=BYTES)
 
 Batches: TypeAlias = Iterator[Any]
@@ -41,8 +41,8 @@ def looker(job: Job, place: int, order: str | None) -> Any:
         found = scan(job, place, (_frame(batch, order)[0] for batch in batches))
         links = packed(pl.DataFrame(found.links, schema=["a", "b"]))
         bare = pickle.dumps(msgspec.structs.replace(found, links=found.links[:0]))
-        row = {"part": _part(), "rows": found.rows, "pairs": len(found.links), "scan": bare, "links": links}
-        yield from batches_of(pl.DataFrame([row]), LOOKS)
+        row = (_part(), place, found.rows, len(found.links), bare, links)
+        yield from batches_of(pl.DataFrame([row], schema=list(LOOKS.names), orient="row"), LOOKS)
 
     return look
 
@@ -51,13 +51,14 @@ def sorter(shared: Any, place: int, order: str | None, starts: Mapping[int, int]
     """Sort an input's events into buckets."""
 
     def sort(batches: Batches) -> Batches:
-        sorter = Sorter(*shared.value)
+        job, planned, keys = shared.value
+        sorter = Sorter(job, planned)
         first = starts.get(_part(), 0)
         for frame, given in _chunks(batches, order):
             numbers = first + np.arange(frame.height, dtype=np.int64) if given is None else given
             first += frame.height
             rows = [
-                {"bucket": bucket, **piece._asdict()}
+                {"key": keys[bucket], "bucket": bucket, **piece._asdict()}
                 for bucket, piece in sorter.sort_in(place, frame, numbers)
             ]
             yield from batches_of(pl.DataFrame(rows, schema=list(SORTED.names)), SORTED)
@@ -66,27 +67,20 @@ def sorter(shared: Any, place: int, order: str | None, starts: Mapping[int, int]
 
 
 def replayer(shared: Any, tables: Mapping[str, Any]) -> Any:
-    """Replay buckets; a partition holds each bucket whole, its pieces one after the other."""
+    """Replay a bucket; it is the only one in its partition."""
 
     def run(batches: Batches) -> Batches:
-        job, planned = shared.value
-        bucket, pieces = -1, list[Piece]()
-        for batch in batches:
-            for row in pl.DataFrame(batch).iter_rows():
-                if row[0] != bucket and pieces:
-                    yield from batches_of(_answers(job, planned, bucket, pieces, tables), PACKED)
-                    pieces = []
-                bucket = row[0]
-                pieces.append(Piece(*row[1:]))
-        if pieces:
-            yield from batches_of(_answers(job, planned, bucket, pieces, tables), PACKED)
+        job, planned, _ = shared.value
+        rows = [row for batch in batches for row in pl.DataFrame(batch).iter_rows()]
+        if rows:
+            bucket, pieces = rows[0][1], [Piece(*row[2:]) for row in rows]
+            assert all(row[1] == bucket for row in rows)
+            found = [
+                (name, bucket, content) for name, content in answers(job, planned, bucket, pieces, tables)
+            ]
+            yield from batches_of(pl.DataFrame(found, schema=list(PACKED.names), orient="row"), PACKED)
 
     return run
-
-
-def _answers(job: Job, planned: Plan, bucket: int, pieces: list[Piece], tables: Any) -> pl.DataFrame:
-    rows = [(name, bucket, content) for name, content in answers(job, planned, bucket, pieces, tables)]
-    return pl.DataFrame(rows, schema=list(PACKED.names), orient="row")
 
 
 def unpacker(schema: T.StructType) -> Any:

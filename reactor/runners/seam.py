@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from reactor.engine import Reactor
+from reactor.errors import ReactorError
 from reactor.frames import Rows, Source
 from reactor.frames.rows import FrameRows, JsonRows
 from reactor.frames.tables import plain_table
@@ -25,17 +25,17 @@ from reactor.payload import Audience
 from reactor.replay.batch import Batch
 from reactor.replay.components import Codes
 from reactor.replay.differences import differences
-from reactor.replay.history import Input, Part, Reject, require_columns, table_of
-from reactor.replay.options import BadRowError, Options, Results, options
+from reactor.replay.history import Input, Part, require_columns, table_of
+from reactor.replay.options import Options, Results, options
 from reactor.replay.pieced import large_warnings, refuse_spanning, replay_part
 from reactor.replay.run import prepared
 from reactor.replay.scan import Identifiers, Scanner, components_of
-from reactor.replay.summary import Whole, united
 from reactor.spec import Config
 
 TABLES: Final = ("offers", "id_changes", "rejects", "attributes", "attributes_before", "profiles")
 LARGEST: Final = 10  # components that the report of the split names
-_SKEWED: Final = 3  # a bucket so many times the mean is said
+_SKEWED: Final = 3  # a component is large that has so many times the mean rows of a bucket,
+_NOTICED: Final = 10_000  # and so many at least: fewer are replayed within a second
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -63,10 +63,11 @@ class Scan(msgspec.Struct, frozen=True):
     """What one look at some events found; codes are arrays of int64.
 
     firsts, counts: identifiers that came first, and in how many events. links: pairs seen together.
-    bounds: the least and the greatest time, by config; None without events.
+    bounds: the least and the greatest time, by config; None without events. columns: of the inputs.
     """
 
     rows: int
+    columns: frozenset[str]
     firsts: Codes
     counts: Codes
     links: Codes
@@ -77,7 +78,8 @@ class Plan(msgspec.Struct, frozen=True):
     """Which bucket an identifier's events belong to.
 
     codes: identifiers that came first, sorted; bucket_of: the bucket of each. batch: bucket → rows.
-    ends_ms: the last event's time, by config. split: the report.
+    first_ms, ends_ms: the times of the first and the last event, by config. columns: of the inputs.
+    split: the report.
     """
 
     codes: Codes
@@ -86,6 +88,7 @@ class Plan(msgspec.Struct, frozen=True):
     batch: Mapping[int, list[Mapping[str, object]]] | None
     first_ms: tuple[int | None, ...]
     ends_ms: tuple[int | None, ...]
+    columns: frozenset[str]
     split: Mapping[str, Any]
 
 
@@ -100,18 +103,38 @@ def job_of(
     time: str | None = None,
     table_column: str | None = None,
     strict: bool = False,
+    engine: str = "auto",
     json: Iterable[int] = (),
 ) -> Job:
     """Check the arguments of a simulation. Raises as `simulate` does, and for what spans profiles."""
     asked = options(
         table=table, table_column=table_column, time=time, audience=audience, since=since, until=until,
-        strict=strict,
+        strict=strict, engine=engine,
     )  # fmt: skip
     loaded = tuple(prepared(config, asked) for config in configs)
     for config in loaded:
         refuse_spanning(config, "runner")
     named = tuple((name, own or table_of(loaded[0], asked)) for name, own in sources)
-    return Job(loaded, msgspec.structs.replace(asked, time=None), named, frozenset(json))
+    job = Job(loaded, msgspec.structs.replace(asked, time=None), named, frozenset(json))
+    for which in range(len(loaded)):
+        nothing(job, which)  # where the engine that is asked for can't be, this says so
+    return job
+
+
+def check_buckets(buckets: object) -> None:
+    """Raise ReactorError unless this is a number of buckets."""
+    if isinstance(buckets, bool) or not isinstance(buckets, int) or buckets < 1:
+        raise ReactorError("buckets: expected a number of buckets, got something else")
+
+
+def check_columns(job: Job, place: int, columns: Mapping[str, bool]) -> None:
+    """Raise EventError for an input that no row can be read from.
+
+    columns: of the input; True for floats, which are no stitching keys.
+    """
+    types = {name: pl.Float64 if is_float else pl.Null for name, is_float in columns.items()}
+    for config in job.configs:
+        _input(job, config, place, pl.DataFrame({name: [None] for name in columns}, schema=types))
 
 
 def scan(job: Job, place: int, frames: Iterable[pl.DataFrame]) -> Scan:
@@ -120,9 +143,10 @@ def scan(job: Job, place: int, frames: Iterable[pl.DataFrame]) -> Scan:
     joined = Identifiers()
     seen = [np.empty(0, dtype=np.int64)]
     found: list[list[int]] = [[] for _ in scanners]
-    rows = 0
+    rows, columns = 0, set[str]()
     for frame in frames:
         rows += frame.height
+        columns |= set() if place in job.json else set(frame.columns)
         codes = np.zeros(frame.height, dtype=np.int64)
         for config, scanner, bounds in zip(job.configs, scanners, found, strict=True):
             times, own, _ = scanner.scan(_input(job, config, place, frame))
@@ -135,13 +159,13 @@ def scan(job: Job, place: int, frames: Iterable[pl.DataFrame]) -> Scan:
     firsts, counts = np.unique(np.concatenate(seen), return_counts=True)
     links = np.concatenate([each.links for each in (joined, *(scanner.identifiers for scanner in scanners))])
     limits = tuple((min(bounds), max(bounds)) if bounds else None for bounds in found)
-    return Scan(rows, firsts, counts.astype(np.int64), links, limits)
+    return Scan(rows, frozenset(columns), firsts, counts.astype(np.int64), links, limits)
 
 
 def gathered(scans: Iterable[Scan], configs: int) -> Scan:
     """Return what several looks found, as one."""
     none = np.empty(0, dtype=np.int64)
-    every = [*scans, Scan(0, none, none, none.reshape(0, 2), (None,) * configs)]
+    every = [*scans, Scan(0, frozenset(), none, none, none.reshape(0, 2), (None,) * configs)]
     firsts, places = np.unique(np.concatenate([each.firsts for each in every]), return_inverse=True)
     counts = np.zeros(len(firsts), dtype=np.int64)
     np.add.at(counts, places, np.concatenate([each.counts for each in every]))
@@ -149,7 +173,11 @@ def gathered(scans: Iterable[Scan], configs: int) -> Scan:
     bounds = [[each.bounds[n] for each in every] for n in range(configs)]
     known = [[bound for bound in own if bound is not None] for own in bounds]
     limits = tuple((min(lo for lo, _ in own), max(hi for _, hi in own)) if own else None for own in known)
-    return Scan(sum(each.rows for each in every), firsts, counts, links, limits)
+    rows, columns = (
+        sum(each.rows for each in every),
+        frozenset[str]().union(*(each.columns for each in every)),
+    )
+    return Scan(rows, columns, firsts, counts, links, limits)
 
 
 def plan(job: Job, whole: Scan, batch: Batch | None, buckets: int) -> Plan:
@@ -178,7 +206,8 @@ def plan(job: Job, whole: Scan, batch: Batch | None, buckets: int) -> Plan:
     split = _split(whole, len(links), counts, bucket, buckets)
     lows = tuple(None if bound is None else bound[0] for bound in whole.bounds)
     highs = tuple(None if bound is None else bound[1] for bound in whole.bounds)
-    return Plan(codes, bucket_of, buckets, None if batch is None else by_bucket, lows, highs, split)
+    waiting = None if batch is None else by_bucket
+    return Plan(codes, bucket_of, buckets, waiting, lows, highs, whole.columns, split)
 
 
 def _split(whole: Scan, pairs: int, counts: Codes, bucket: Codes, buckets: int) -> dict[str, Any]:
@@ -186,7 +215,7 @@ def _split(whole: Scan, pairs: int, counts: Codes, bucket: Codes, buckets: int) 
     held = np.bincount(bucket, counts, buckets).astype(np.int64)
     nobody = whole.rows - int(counts.sum())
     share = max(1, -(-whole.rows // buckets))
-    large = sorted((int(count) for count in counts[counts > _SKEWED * share]), reverse=True)
+    large = sorted((int(count) for count in counts[counts > max(_SKEWED * share, _NOTICED)]), reverse=True)
     return {
         "rows": whole.rows,
         "without_identifier": nobody,
@@ -268,6 +297,7 @@ def answers(
         results, took = replay(job, planned, bucket, pieces, which, **tables)
         every.append(results)
         frames = {name: getattr(results, name) for name in TABLES}
+        frames["firsts"] = results.firsts
         found += [(f"{name} {which}", packed(frame)) for name, frame in frames.items() if frame is not None]
         found.append((f"summary {which}", msgspec.json.encode(results.summary)))
         found.append((f"split {which}", msgspec.json.encode(took)))
@@ -281,36 +311,6 @@ def nothing(job: Job, which: int = 0, **tables: Any) -> Results:
     """Return the results of no events: the columns of each table, and a summary of zeros."""
     part = Part([], None)
     return replay_part(job.configs[which], part, np.empty(0, dtype=np.int64), job.options, None, **tables)
-
-
-def rejects_of(job: Job, batch: Batch | None, frame: pl.DataFrame, starts: Mapping[str, int]) -> list[Reject]:
-    """Return the bad rows of all buckets, numbered as in their source. Under `strict` raises the first.
-
-    starts: the number of the first row of a source, by name.
-    """
-    found = list(batch.rejects if batch is not None else ())
-    for event, table, file, _, path, reason in frame.sort("event").iter_rows():
-        if event is None:
-            continue  # a batch row; those are known already
-        if job.options.strict:
-            raise BadRowError(file, event, path, reason)
-        found.append(Reject(event, table, file, event - starts.get(file, 0), path, reason))
-    return found
-
-
-def summary_of(
-    job: Job, planned: Plan, batch: Batch | None, rejects: list[Reject], columns: set[str],
-    summaries: Sequence[Mapping[str, Any]], which: int = 0,
-) -> dict[str, Any]:  # fmt: skip
-    """Return the summary of the whole from those of the buckets."""
-    config = job.configs[which]
-    report = None if batch is None else batch.load(Reactor(config))
-    left_out = sum(summary["left_out"] for summary in summaries)
-    ends = planned.first_ms[which], planned.ends_ms[which]
-    whole = Whole(planned.split["rows"], left_out, *ends, columns, rejects, report)
-    summary = united(config, job.options, whole, summaries)
-    summary["warnings"] += planned.split["warnings"]
-    return summary
 
 
 def batch_of(job: Job, source: Source | None) -> Batch | None:

@@ -11,6 +11,7 @@ from replay.pieces import JOINING
 from replay.shop import DAY
 
 from reactor.replay import Options, Replay, Results
+from reactor.replay.history import rejects_frame
 
 NUMBER = "number"  # the column that orders events
 BUCKETS = (1, 2, 7, 64)
@@ -19,6 +20,9 @@ ROWS = [
     {"email": "x2@", "account": "p", "tier": "tin"},
     {"email": "x900@", "account": "q"},
 ]
+ASKED = {"table_column": "table", "audience": "private"}
+TABLES = ("offers", "id_changes", "attributes", "attributes_before", "profiles")
+ALL = {"attributes": True, "attributes_before": True, "profiles": True}
 
 
 def history(seed: int, events: int = 60, people: int = 12) -> pl.DataFrame:
@@ -43,13 +47,48 @@ def history(seed: int, events: int = 60, people: int = 12) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=schema, infer_schema_length=None)
 
 
-def alone(frame: pl.DataFrame, rows: Any = ROWS, **tables: bool) -> Results:
-    """Replay on one machine."""
-    options = Options(table_column="table", audience="private")
-    return Replay(JOINING, frame.drop(NUMBER), options, batch=rows).run(**tables)
+def tangled(events: int = 12_000) -> pl.DataFrame:
+    """Return a history whose identifiers hang together: a kiosk, a chain, and a few visitors.
+
+    A third shares the mail of a kiosk, a third is a chain of which each link is seen twice, and the
+    rest are visitors of two events.
+    """
+    rows = []
+    for number in range(events):
+        kind, place = number % 3, number // 3
+        cookies = (f"k{place % 900}", f"l{place}", f"v{place // 2}")
+        mails = ("kiosk@", f"l{place // 2}@" if place % 2 else f"l{(place + 1) // 2}@", None)
+        rows.append(
+            {NUMBER: number, "time": number, "cookie": cookies[kind], "mail": mails[kind], "page": "/1"}
+        )
+    chain = [{**row, "cookie": f"l{int(row['cookie'][1:]) // 2 * 2}"} for row in rows[1::3]]
+    return pl.DataFrame(sorted([*rows[0::3], *chain, *rows[2::3]], key=lambda row: row[NUMBER]))
+
+
+def alone(frame: pl.DataFrame, rows: Any = ROWS, **asked: Any) -> Results:
+    """Replay on one machine, with every table."""
+    options = Options(**(asked or ASKED))
+    return Replay(JOINING, frame.drop(NUMBER), options, batch=rows).run(**ALL)
 
 
 def texts(frame: pl.DataFrame) -> list[str]:
     """Return the rows of a table as JSON texts, one form for every runner."""
     plain = frame.with_columns(pl.selectors.datetime().dt.epoch("ms"))
     return [json.dumps(row, ensure_ascii=False) for row in plain.iter_rows()]
+
+
+def is_that_of_one_machine(run: Any, expected: Results, files: bool = False) -> None:
+    """Assert that the outcome of a run is this: every table, the bad rows and the summary.
+
+    files: whether bad rows are numbered within their sources.
+    """
+    run.made(**ALL)
+    for name in TABLES:
+        found, one = run._outcome.table(name, **ALL), getattr(expected, name)
+        assert found.schema == one.schema
+        assert texts(found) == texts(one), name
+    assert run.summary() == expected.summary
+    rejects = rejects_frame(run.rejects)
+    columns = rejects.columns if files else ["event", "table", "path", "reason"]
+    assert rejects.select(columns).rows() == expected.rejects.select(columns).rows()
+    assert sum(each["rows"] for each in run.split["by_bucket"]) == run.split["rows"]

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from replay.pieces import JOINING
 
 from reactor import ReactorError
 
-from .same import BUCKETS, NUMBER, ROWS, alone, history, texts
+from .same import ASKED, BUCKETS, NUMBER, ROWS, alone, history, is_that_of_one_machine, tangled, texts
 
 pytest.importorskip("ray", reason='NOT RUN: pip install "reactor-engine[ray]"')
 pytestmark = pytest.mark.filterwarnings("ignore")  # ray's own
@@ -38,24 +37,31 @@ def cluster() -> Iterator[None]:
 
 @pytest.mark.parametrize("buckets", BUCKETS[:3])
 def test_every_table_is_that_of_one_machine(tmp_path: Path, buckets: int) -> None:
-    """Offers, attributes, identity log, profiles, bad rows, summary; two inputs, one a file."""
+    """Batch rows that join, made keys, late merges, bad rows, ties; three inputs, one a file."""
     from reactor.runners.ray import simulate
 
     frame = history(buckets)
     bare = frame.drop(NUMBER)
-    bare.slice(0, 20).write_parquet(tmp_path / "a.parquet")
-    events: list[Any] = [str(tmp_path / "a.parquet"), bare.slice(20)]
-    run = simulate(JOINING, events, batch=ROWS, buckets=buckets, table_column="table", audience="private")
-    expected = alone(frame, attributes=True, profiles=True)
-    found = {"offers": run.offers, "id_changes": run.id_changes, "attributes": run.attributes}
-    for name, table in {**found, "profiles": run.profiles()}.items():
-        one: pl.DataFrame = getattr(expected, name)
-        assert table.schema == one.schema
-        assert texts(table) == texts(one), name
-    summary = run.summary()
-    assert {**summary, "warnings": [], "rejects": []} == {**expected.summary, "warnings": [], "rejects": []}
-    assert [(each.event, each.path) for each in run.rejects] == expected.rejects["event", "path"].rows()
-    assert sum(each["rows"] for each in run.split["by_bucket"]) == frame.height
+    path = str(tmp_path / "a.parquet")
+    bare.slice(0, 20).write_parquet(path)
+    events: list[Any] = [path, bare.slice(20, 15), bare.slice(35)]
+    run = simulate(JOINING, events, batch=ROWS, buckets=buckets, **ASKED)
+    expected = alone(frame)
+    is_that_of_one_machine(run, expected)
+    assert texts(run.offers) == texts(expected.offers)
+    for each in run.rejects:
+        first = {path: 0}.get(each.file, 20 if each.event < 35 else 35)
+        assert each.row == each.event - first
+
+
+def test_everything_hangs_together() -> None:
+    """A kiosk of 4,000 events is replayed by one bucket, and the report of the split names it."""
+    from reactor.runners.ray import simulate
+
+    frame = tangled()
+    run = simulate(JOINING, frame.drop(NUMBER), buckets=7, table="web.views")
+    assert run.split["largest"][0] == 4_000
+    is_that_of_one_machine(run, alone(frame, None, table="web.views"))
 
 
 def test_what_spans_profiles_is_refused() -> None:

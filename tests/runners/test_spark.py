@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,39 +9,23 @@ import polars as pl
 import pytest
 from replay.pieces import JOINING
 
-from reactor import ReactorError
+from reactor import EventError, ReactorError
 
-from .same import BUCKETS, NUMBER, ROWS, alone, history, texts
+from .same import (
+    ALL,
+    ASKED,
+    BUCKETS,
+    NUMBER,
+    ROWS,
+    TABLES,
+    alone,
+    history,
+    is_that_of_one_machine,
+    tangled,
+    texts,
+)
 
-pytest.importorskip("pyspark", reason='NOT RUN: pip install "reactor-engine[spark]"')
-if shutil.which("java") is None:
-    pytest.skip("NOT RUN: Spark needs Java 17", allow_module_level=True)
 pytestmark = pytest.mark.filterwarnings("ignore")  # pyspark's own, at every call
-
-
-@pytest.fixture(scope="module")
-def spark() -> Iterator[Any]:
-    """Two workers in this process; a task may fail three times."""
-    from pyspark.sql import SparkSession
-
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    path = os.environ.get("PYTHONPATH", "")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), path])
-    settings = {
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.memory": "1g",
-        "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.sql.session.timeZone": "UTC",
-    }
-    builder = SparkSession.builder.master(os.environ.get("SPARK_MASTER", "local[2,4]"))
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    yield session
-    session.stop()
 
 
 @pytest.fixture(scope="module")
@@ -54,45 +33,59 @@ def stored(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return what makes a DataFrame of a frame, in three partitions and in no order."""
     folder = tmp_path_factory.mktemp("events")
 
-    def store(name: str, frame: pl.DataFrame) -> Any:
+    def store(name: str, frame: pl.DataFrame, shuffled: bool = True) -> Any:
         path = folder / f"{name}.parquet"
         frame.write_parquet(path)
-        return spark.read.parquet(str(path)).repartition(3)
+        read = spark.read.parquet(str(path))
+        return read.repartition(3) if shuffled else read
 
     return store
 
 
 def back(frame: Any) -> pl.DataFrame:
     """Return a DataFrame in memory."""
-    rows = frame.collect()
-    return pl.DataFrame(
-        [tuple(row) for row in rows], schema=list(frame.columns), orient="row", infer_schema_length=None
-    )
+    rows = [tuple(row) for row in frame.collect()]
+    return pl.DataFrame(rows, schema=list(frame.columns), orient="row", infer_schema_length=None)
 
 
 @pytest.mark.parametrize("buckets", BUCKETS)
 def test_every_table_is_that_of_one_machine(spark: Any, stored: Any, buckets: int) -> None:
-    """Offers, attributes, identity log, profiles, bad rows, summary; batch rows that join, made keys."""
+    """Batch rows that join, made keys, late merges, bad rows, ties."""
     from reactor.runners.spark import simulate
 
     frame = history(buckets)
-    asked = {"table_column": "table", "audience": "private"}
-    run = simulate(
-        spark, JOINING, stored(f"all-{buckets}", frame), batch=ROWS, order=NUMBER, buckets=buckets, **asked
-    )
-    expected = alone(frame, attributes=True, profiles=True)
-    tables = {"offers": {}, "id_changes": {}}
+    events = stored(f"all-{buckets}", frame)
+    run = simulate(spark, JOINING, events, batch=ROWS, order=NUMBER, buckets=buckets, **ASKED)
+    expected = alone(frame)
+    is_that_of_one_machine(run, expected)
+    assert all(each["rows"] >= 0 for each in run.split["by_bucket"])
     if buckets == 2:
-        tables |= {"attributes": {"attributes": True}, "profiles": {"profiles": True}}
-    for name, more in tables.items():
-        found = back(run.in_order(name, **more))
-        one = getattr(expected, name)
-        assert found.columns == one.columns
-        assert texts(found) == texts(one), name
-    summary = run.summary()
-    assert {**summary, "warnings": [], "rejects": []} == {**expected.summary, "warnings": [], "rejects": []}
-    assert [(each.event, each.path) for each in run.rejects] == expected.rejects["event", "path"].rows()
-    assert sum(each["rows"] for each in run.split["by_bucket"]) == frame.height
+        for name in TABLES:
+            found = back(run.in_order(name, **ALL))
+            assert found.columns == getattr(expected, name).columns
+            assert texts(found) == texts(getattr(expected, name)), name
+        assert sorted(texts(back(run.offers))) == sorted(texts(expected.offers))
+
+
+def test_tables_without_numbers(spark: Any, stored: Any) -> None:
+    """Events are numbered table after table, as Spark reads them; times of any zone are read as such."""
+    from reactor.replay import Options, Replay
+    from reactor.runners.spark import simulate
+
+    frame = history(4).drop(NUMBER, "table")
+    at = (pl.col("time") * 1000).cast(pl.Datetime("ms", "UTC")).alias("time")
+    ordered_at = (pl.col("ordered_at") * 1000).cast(pl.Datetime("us"))  # without a zone
+    events = {
+        "web.orders": frame.drop("time").with_columns(ordered_at),
+        "web.views": frame.drop("ordered_at").filter(pl.col("time").is_not_null()).with_columns(at),
+    }
+    spark.conf.set("spark.sql.session.timeZone", "America/New_York")
+    frames = {table: stored(table, each, False) for table, each in events.items()}
+    run = simulate(spark, JOINING, frames, buckets=3, audience="private")
+    expected = Replay(JOINING, events, Options(audience="private")).run(**ALL)
+    assert expected.rejects.height > 5
+    is_that_of_one_machine(run, expected, files=True)
+    spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
 def test_two_configs(spark: Any, stored: Any) -> None:
@@ -102,20 +95,34 @@ def test_two_configs(spark: Any, stored: Any) -> None:
 
     frame = history(5)
     other = {**JOINING, "identity": {"keys": {"cookie": {}, "page": {}}, "lookup_key": "page"}}
-    found = compare_on_spark(
-        spark, JOINING, other, stored("two", frame), order=NUMBER, buckets=3, table_column="table"
-    )
+    events = stored("two", frame)
+    found = compare_on_spark(spark, JOINING, other, events, order=NUMBER, buckets=3, table_column="table")
     expected = compare(JOINING, other, frame.drop(NUMBER), table_column="table").offers
     assert sorted(texts(back(found.offers))) == sorted(texts(expected))
+
+
+def test_everything_hangs_together(spark: Any, stored: Any) -> None:
+    """A kiosk of 4,000 events is replayed by one bucket, and the report of the split names it."""
+    from reactor.runners.spark import simulate
+
+    frame = tangled()
+    asked = {"table": "web.views"}
+    run = simulate(spark, JOINING, stored("tangled", frame), order=NUMBER, buckets=7, **asked)
+    expected = alone(frame, None, **asked)
+    kiosk = run.split["largest"][0]
+    assert (kiosk, run.split["identifiers"]) == (4_000, 6_901)
+    assert run.split["warnings"] == []  # so few are replayed at once
+    is_that_of_one_machine(run, expected)
+    assert max(each["rows"] for each in run.split["by_bucket"]) >= kiosk
 
 
 def test_components_in_dataframes(spark: Any) -> None:
     """Chains, a kiosk and pairs, joined by labels: what the driver would have found."""
     from reactor.replay.components import components
-    from reactor.runners.spark import propagated
+    from reactor.runners.labels import labels_of
 
     random = np.random.default_rng(3)
-    codes = random.permutation(60) + 1
+    codes = random.permutation(30) + 1
     links = np.concatenate(
         [
             np.stack([codes[:-1], codes[1:]], axis=1),
@@ -124,9 +131,8 @@ def test_components_in_dataframes(spark: Any) -> None:
         ]
     )
     frame = spark.createDataFrame([tuple(map(int, pair)) for pair in links], "a long, b long")
-    labels = dict(propagated([frame]).iter_rows())
     groups: dict[int, set[int]] = {}
-    for code, label in labels.items():
+    for code, label in labels_of(frame).collect():
         groups.setdefault(label, set()).add(code)
     expected: dict[int, set[int]] = {}
     for component, pair in zip(components(links).tolist(), links.tolist(), strict=True):
@@ -134,10 +140,29 @@ def test_components_in_dataframes(spark: Any) -> None:
     assert sorted(map(sorted, groups.values())) == sorted(map(sorted, expected.values()))
 
 
-def test_what_spans_profiles_is_refused(spark: Any, stored: Any) -> None:
-    """With the reason."""
+def test_what_cannot_be_is_refused_at_once(spark: Any, stored: Any) -> None:
+    """With the reason, before any event is read."""
     from reactor.runners.spark import simulate
 
+    frame = history(1)
     config = {**JOINING, "limits": {"profiles": 3}}
     with pytest.raises(ReactorError, match=r"runner: expected a config without limits\.profiles"):
-        simulate(spark, config, stored("refused", history(1)), table_column="table")
+        simulate(spark, config, stored("refused", frame), table_column="table")
+    with pytest.raises(ReactorError, match="buckets: expected a number"):
+        simulate(spark, JOINING, stored("refused", frame), buckets=0, table_column="table")
+    with pytest.raises(EventError, match='events: expected a column "kind", got none'):
+        simulate(spark, JOINING, stored("refused", frame), table_column="kind")
+    with pytest.raises(EventError, match="cookie: expected text or whole numbers in events"):
+        simulate(spark, JOINING, stored("floats", frame.with_columns(cookie=0.5)), table_column="table")
+
+
+def test_strict(spark: Any, stored: Any) -> None:
+    """The first bad row ends the run."""
+    from reactor.replay.options import BadRowError
+    from reactor.runners.spark import simulate
+
+    run = simulate(
+        spark, JOINING, stored("strict", history(1)), order=NUMBER, buckets=2, strict=True, **ASKED
+    )
+    with pytest.raises(BadRowError, match="events, event 3: "):
+        run.summary()
