@@ -53,6 +53,9 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # Module → what it imports that the tests do not install.
 OTHER_ENGINES = {
     "reactor.runners.executors": "pyspark",
+    "reactor.runners.labels": "pyspark",
+    "reactor.runners.lake": "pyspark",
+    "reactor.runners.session": "pyspark",
     "reactor.runners.spark": "pyspark",
     "reactor.runners.ray": "ray",
 }

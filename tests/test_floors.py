@@ -34,13 +34,14 @@ FLOORS = (
 )
 # Steps on a floor: values read text as times with the units beside them, and what stands on
 # the floor of the declared model is about that model; explanations are dry runs of a state; a
-# command starts the gateway.
+# command starts the gateway or a runner.
 STEPS = {
     ("values", "units"),
     ("attributes", "spec"),
     ("payload", "spec"),
     ("explain", "state"),
     ("cli", "gateway"),
+    ("cli", "runners"),
 }
 FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
 
@@ -49,6 +50,7 @@ HOMES = {
     "numpy": {"frames", "replay", "runners"},
     "polars": {"frames", "replay", "report", "cli", "runners"},
     "pyspark": {"runners"},
+    "py4j": {"runners"},
     "ray": {"runners"},
     "rich": {"cli"},
     "jinja2": {"report"},

@@ -42,17 +42,23 @@ def parse_input(text: str) -> Input:
 
 
 def parse_inputs(
-    texts: Sequence[str], config: Config, table: str | None = None, *, any_table: bool = False
+    texts: Sequence[str],
+    config: Config,
+    table: str | None = None,
+    *,
+    any_table: bool = False,
+    files: bool = True,
 ) -> list[Input]:
     """Return the inputs, each with its table, else `table`, else the config's only one.
 
-    any_table: whether a column of the events names it.
+    any_table: whether a column of the events names it. files: whether all are files of this machine.
     Raises CommandError for files that can't be read and for tables that are missing.
     """
     only = next(iter(config.tables)) if len(config.tables) == 1 and not any_table else None
     inputs = [Input(file, own or table or only) for file, own in map(parse_input, texts)]
     for file, own in inputs:
-        require_file(file)
+        if files:
+            require_file(file)
         if own is None and not any_table:
             names = ", ".join(config.tables)
             raise CommandError(f"{file}: which table are its events of? write TABLE={file}; tables: {names}")

@@ -20,6 +20,7 @@ from reactor.cli.console import (
     complain,
     count_of,
     progress,
+    say,
     warn,
 )
 from reactor.cli.inputs import HELP, Input, add_table, parse_inputs
@@ -32,6 +33,7 @@ from reactor.cli.loading import (
     time_argument,
     warn_of,
 )
+from reactor.cli.runner import OnSpark, add_runner, check_runner, replayed, split_lines
 from reactor.frames import form_of, need, replacing
 from reactor.replay import Options, Replay, Results
 from reactor.replay.options import BadRowError, options
@@ -44,6 +46,8 @@ SUMMARY = "replay a history: what was offered to whom"
 EXAMPLE = "reactor simulate reactor.yaml orders.csv.gz --batch loyalty.csv --out offers.parquet"
 
 MOST_REASONS = 10
+# The tables whose places are named in the arguments, by their names there.
+TABLES = ("out", "attributes", "attributes_before", "profiles", "id_changes")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="replay in pieces that fit into about this much, such as 2GB, by way of a temporary folder",
     )
     _add_outputs(parser.add_argument_group("what to write, by ending: csv, jsonl, json or parquet"))
+    add_runner(parser)
 
 
 def add_events(parser: argparse.ArgumentParser) -> None:
@@ -107,6 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Replay, write what was asked for, and print the summary."""
     for library in ("polars", "rich"):
         need(library, "simulate")
+    check_runner(arguments, TABLES)
     config = load(arguments.config)
     inputs = inputs_of(arguments, config)
     _check_outputs(arguments)
@@ -124,26 +130,32 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def inputs_of(arguments: argparse.Namespace, config: Config) -> list[Input]:
-    """Return the files of events, each with its table. Raises CommandError for what can't be read."""
+    """Return the files of events, each with its table. Raises CommandError for what can't be read.
+
+    A runner's paths are not looked at: only it can.
+    """
     if arguments.batch is not None:
         require_file(arguments.batch)
     return parse_inputs(
-        arguments.files, config, arguments.table, any_table=arguments.table_column is not None
+        arguments.files,
+        config,
+        arguments.table,
+        any_table=arguments.table_column is not None,
+        files=getattr(arguments, "runner", None) is None,
     )
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
     if arguments.at is not None and arguments.profiles is None:
         raise CommandError("--at is the reading time of --profiles: name a file for those")
-    names = [
-        arguments.attributes,
-        arguments.attributes_before,
-        arguments.profiles,
-        arguments.id_changes,
-        arguments.rejects,
-    ]
-    check_places([arguments.out, *names], [arguments.summary, arguments.report])
+    tables = _places(arguments) if arguments.runner is None else []
+    check_places([*tables, arguments.rejects], [arguments.summary, arguments.report])
     need_report(arguments.report)
+
+
+def _places(arguments: argparse.Namespace) -> list[str]:
+    """Return where tables are to be written."""
+    return [path for name in TABLES if (path := getattr(arguments, name)) is not None]
 
 
 def check_places(tables: Sequence[str | None], others: Sequence[str | None]) -> None:
@@ -161,8 +173,8 @@ def check_places(tables: Sequence[str | None], others: Sequence[str | None]) -> 
 
 def _replay(
     arguments: argparse.Namespace, config: Config, inputs: list[Input], stack: ExitStack
-) -> Results | PiecedResults:
-    """Replay, whole or in pieces; what pieces leave on disk is removed with the stack."""
+) -> Results | PiecedResults | OnSpark:
+    """Replay, whole, in pieces or on a runner; what that leaves behind is removed with the stack."""
     from reactor.replay.pieced import PiecedReplay, sizes_of
 
     chosen = options_of(arguments)
@@ -173,6 +185,8 @@ def _replay(
         "profiles": arguments.profiles is not None,
         "at": arguments.at,
     }
+    if arguments.runner is not None:
+        return replayed(arguments, config, inputs, asked, _places(arguments), stack)
     if arguments.memory is None:
         with progress("Reading"):
             replay = Replay(config, events, chosen, batch=arguments.batch)
@@ -205,13 +219,13 @@ def options_of(arguments: argparse.Namespace) -> Options:
     return msgspec.structs.replace(chosen, state=arguments.state)
 
 
-def _write(arguments: argparse.Namespace, config: Config, results: Results | PiecedResults) -> None:
-    from reactor.frames.writing import encode, write_frames
+def _write(arguments: argparse.Namespace, config: Config, results: Results | PiecedResults | OnSpark) -> None:
+    from reactor.frames.writing import encode
 
-    for name in ("attributes", "attributes_before", "profiles", "id_changes", "rejects"):
+    for name in (*TABLES[1:], "rejects"):
         path = getattr(arguments, name)
         if path is not None:
-            write_frames(results.frames(name), path)
+            _write_table(results, name, path)
     if arguments.summary is not None:
         write_summary(arguments.summary, results.summary)
     if arguments.report is not None:
@@ -222,7 +236,16 @@ def _write(arguments: argparse.Namespace, config: Config, results: Results | Pie
     if arguments.out == "-":
         encode(results.frames("offers"), "lines", binary_stdout())
     elif arguments.out is not None:
-        write_frames(results.frames("offers"), arguments.out)
+        _write_table(results, "offers", arguments.out)
+
+
+def _write_table(results: Results | PiecedResults | OnSpark, name: str, path: str) -> None:
+    from reactor.frames.writing import write_frames
+
+    if isinstance(results, OnSpark) and name != "rejects":
+        results.write(name, path)
+    else:
+        write_frames(results.frames(name), path)
 
 
 def write_summary(path: str, summary: Mapping[str, Any]) -> None:
@@ -237,10 +260,14 @@ def write_page(path: str, page: str) -> None:
         target.write(page.encode())
 
 
-def _report(arguments: argparse.Namespace, config: Config, results: Results | PiecedResults) -> None:
+def _report(
+    arguments: argparse.Namespace, config: Config, results: Results | PiecedResults | OnSpark
+) -> None:
     from reactor.cli.offered import show
 
     show(config, results.summary, results.firsts, sys.stderr if arguments.out == "-" else sys.stdout)
+    if isinstance(results, OnSpark):
+        say("", *split_lines(results.summary["split"]))
     for line in bad_rows(results.summary):
         warn(line)
     for text in results.summary["warnings"]:
