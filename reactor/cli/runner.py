@@ -24,6 +24,7 @@ EXTRA: Final = '"reactor-engine[spark]"'
 # Options that need one machine, by their names in the arguments, with the reason.
 _ALONE: Final = {
     "memory": "each bucket is replayed in the memory of its executor",
+    "workers": "the runner has workers of its own, and --buckets says how many parts there are",
     "state": "a snapshot holds all profiles, so the history can't be replayed in parts",
     "limit": "which events come first is known only where all of them are sorted",
 }

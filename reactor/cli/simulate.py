@@ -59,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="replay in pieces that fit into about this much, such as 2GB, by way of a temporary folder",
     )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=int,
+        help="replay by N processes, each some of the profiles, by way of a temporary folder (default: 1)",
+    )
     _add_outputs(parser.add_argument_group("what to write, by ending: csv, jsonl, json or parquet"))
     add_runner(parser)
 
@@ -187,17 +193,20 @@ def _replay(
     }
     if arguments.runner is not None:
         return replayed(arguments, config, inputs, asked, _places(arguments), stack)
-    if arguments.memory is None:
+    workers = 1 if arguments.workers is None else arguments.workers
+    asked["id_changes"] = arguments.id_changes is not None or arguments.report is not None
+    if arguments.memory is None and workers == 1:
         with progress("Reading"):
             replay = Replay(config, events, chosen, batch=arguments.batch)
-        changes = arguments.id_changes is not None or arguments.report is not None
         with progress("Replaying") as report:
-            results = replay.run(**asked, id_changes=changes, progress=report)
+            results = replay.run(**asked, progress=report)
         warn_of(replay.loaded)
         return results
-    sizes = sizes_of(arguments.memory)
+    sizes = sizes_of(arguments.memory, workers)
     with progress("Reading") as report:
-        pieced = PiecedReplay(config, events, chosen, batch=arguments.batch, sizes=sizes, progress=report)
+        pieced = PiecedReplay(
+            config, events, chosen, batch=arguments.batch, sizes=sizes, workers=workers, progress=report
+        )
     stack.callback(pieced.close)
     with progress("Replaying") as report:
         return pieced.parted(**asked, progress=report)

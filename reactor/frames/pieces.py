@@ -44,15 +44,20 @@ class Pieces(Protocol):
         """Yield the pieces. names: columns that are needed; None for all of them."""
 
 
-def pieces_of(source: Source, size: PieceSize, *, keys: Collection[str], most_bytes: int) -> Pieces:
-    """Return a source in pieces of a size; the parameters are those of `rows_of`, and what is raised."""
+def pieces_of(
+    source: Source, size: PieceSize, *, keys: Collection[str], most_bytes: int, held: bool = False
+) -> Pieces:
+    """Return a source in pieces of a size; the parameters are those of `rows_of`, and what is raised.
+
+    held: whether tables are read at once and kept: that is faster, where there is memory.
+    """
     if isinstance(source, str | os.PathLike):
         path, form = os.fspath(source), form_of(source)
-        if form.kind == "csv":
-            return CsvPieces(path, size)
         if form.kind == "lines":
             return LinePieces(path, size, most_bytes)
-        if form.kind == "parquet" and form.compression is None:
+        if form.kind == "csv" and not held:
+            return CsvPieces(path, size)
+        if form.kind == "parquet" and form.compression is None and not held:
             return ParquetPieces(path, size, keys)
     return HeldPieces(rows_of(source, keys=keys, most_bytes=most_bytes), size)
 

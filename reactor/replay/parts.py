@@ -35,15 +35,23 @@ class Parts:
 
     def add(self, frame: pl.DataFrame) -> None:
         """Take in a sorted part."""
-        if self._empty is None:
-            self._empty = frame.clear()
-        if not frame.height:
-            return
         path = self._folder / f"{self._name}-{len(self._paths)}.ipc"
-        frame.write_ipc(path, record_batch_size=_BATCH)
-        self._paths.append(path)
-        self._samples.append(frame[self._key].gather_every(_STEP))
-        self.height += frame.height
+        if frame.height:
+            write_part(frame, path)
+        self._take(path, frame.clear(), frame[self._key])
+
+    def adopt(self, path: Path) -> None:
+        """Take in a sorted part that `write_part` wrote."""
+        part = pl.scan_ipc(path)
+        self._take(path, part.head(0).collect(), part.select(self._key).collect().to_series())
+
+    def _take(self, path: Path, empty: pl.DataFrame, keys: pl.Series) -> None:
+        if self._empty is None:
+            self._empty = empty
+        if len(keys):
+            self._paths.append(path)
+            self._samples.append(keys.gather_every(_STEP))
+            self.height += len(keys)
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """Yield the whole table in order, piece by piece; at least one frame, which may be empty."""
@@ -73,3 +81,8 @@ class Parts:
         """Return where in a part each cut falls, then its end."""
         keys = pl.scan_ipc(path).select(self._key).collect()[self._key]
         return [*keys.search_sorted(cuts, side="left").to_list(), len(keys)]
+
+
+def write_part(frame: pl.DataFrame, path: Path) -> None:
+    """Write a sorted part, so that slices of it can be read."""
+    frame.write_ipc(path, record_batch_size=_BATCH)

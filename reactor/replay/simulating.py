@@ -28,6 +28,7 @@ def simulate(
     strict: bool = False,
     engine: Engine = "auto",
     memory: str | None = None,
+    workers: int = 1,
 ) -> Run:
     """Replay a history against a config; return what was offered, and more on demand.
 
@@ -44,6 +45,8 @@ def simulate(
         is an error where it can't; "auto" is columnar where it can be. The answers are the same.
     memory: a size such as "2GB", for a history that is larger: about that much is held at once, beside
         the tables that are asked for; the rest waits in a temporary folder. The rows are the same.
+    workers: how many processes replay the history side by side, each some of the profiles, by way of a
+        temporary folder. The rows are the same.
     Raises ConfigError; EventError for what can't be read; ReactorError for arguments that don't fit.
 
     >>> config = {
@@ -68,9 +71,15 @@ def simulate(
         strict=strict,
         engine=engine,
     )
-    if memory is None:
+    if memory is None and workers == 1 and workers is not True:
         return Run(Replay(config, events, chosen, batch=batch))
     need("polars", "a replay")
     from reactor.replay.pieced import PiecedReplay, sizes_of
 
-    return Run(PiecedReplay(config, events, chosen, batch=batch, sizes=sizes_of(memory)))
+    sizes = sizes_of(memory, workers)
+    replay = PiecedReplay(config, events, chosen, batch=batch, sizes=sizes, workers=workers)
+    try:
+        return Run(replay)
+    except BaseException:
+        replay.close()
+        raise

@@ -17,9 +17,10 @@ import numpy as np
 import polars as pl
 
 from reactor.frames import BadRow
-from reactor.frames.pieces import HeldPieces, PickedRows, Pieces, PieceSize, keep_rows, kept_rows, pieces_of
+from reactor.frames.pieces import HeldPieces, PickedRows, Pieces, PieceSize, keep_rows, pieces_of
 from reactor.frames.pieces import row_bytes as bytes_of
 from reactor.frames.rows import JsonRows, Rows
+from reactor.replay.bucket import Aside, Bucket, numbered, part_of, read_aside, write_rows
 from reactor.replay.components import Codes, pack
 from reactor.replay.history import Input, Part, Reject, require_columns, sources_of, table_of
 from reactor.replay.options import BadRowError, Events, Options, Progress
@@ -43,20 +44,24 @@ class Sizes(msgspec.Struct, frozen=True):
     """How much is held at once.
 
     piece: of what is read. bucket_rows: the most events of a bucket, or None for as many as
-        `bucket_bytes` hold. kept_bytes: of what waits to be put aside.
+        `bucket_bytes` hold, which may be None too. kept_bytes: of what waits to be put aside.
+    buckets: how many are wanted at least, so that several can be replayed at once. is_held: whether
+        there is memory for all events.
     """
 
     piece: PieceSize
     bucket_rows: int | None
-    bucket_bytes: int
+    bucket_bytes: int | None
     kept_bytes: int
+    buckets: int = 1
+    is_held: bool = False
 
 
 class Spill:
     """A history in buckets.
 
     rows: in all inputs; left_out, rejects, first_ms, last_ms: as a `History` has them.
-    events: how many are in buckets. large: the rows of each component that is larger than a bucket.
+    events: how many are in buckets. large: the rows of each component that is larger than a bucket may be.
     Raises as a `History` does.
     """
 
@@ -75,7 +80,7 @@ class Spill:
         self._sizes = sizes
         self._folder = folder
         self._scanner = Scanner(config, options)
-        self._sources = list(_opened(events, config, options, sizes.piece))
+        self._sources = list(_opened(events, config, options, sizes))
         self._starts: list[int] = []
         self._scans: list[int] = []  # rows of each piece, in order
         self.rows = 0
@@ -166,17 +171,21 @@ class Spill:
 
     def _assign(self, batch: Codes) -> None:
         """Give every component a bucket, and every batch row the bucket of its identifiers."""
-        most = self._sizes.bucket_rows
-        if most is None:
+        sizes = self._sizes
+        rows_of = self._rows_of.astype(np.int64)
+        most = sizes.bucket_rows
+        if most is None and sizes.bucket_bytes is not None:
             row_bytes = self._bytes / max(self.rows, 1)
-            most = max(1_000, int(self._sizes.bucket_bytes / (4 * row_bytes + _STATE_BYTES)))
-        self.bucket_rows = most
-        self._bucket_of, large = pack(self._rows_of.astype(np.int64), most)
-        self.large = sorted((int(rows) for rows in self._rows_of[large]), reverse=True)
+            most = max(1_000, int(sizes.bucket_bytes / (4 * row_bytes + _STATE_BYTES)))
+        self.bucket_rows = self.events if most is None else most
+        self.large = sorted(rows_of[rows_of > self.bucket_rows].tolist(), reverse=True)
+        most = max(1, min(self.bucket_rows, -(-self.events // sizes.buckets)))
+        self._bucket_of, _ = pack(rows_of, most)
         self.components = len(self._rows_of)
         self._somebody = int(self._bucket_of.max(initial=-1)) + 1
         # Events without an identifier know nothing of each other, and fill buckets of their own.
         self.buckets = max(1, self._somebody + -(-self._nobody // most))
+        self._nobody_rows = most
         self._batch_bucket = np.full(len(batch), -1, dtype=np.int64)
         known = np.flatnonzero(batch)
         places = self._component[np.searchsorted(self._codes, batch[known])]
@@ -201,7 +210,7 @@ class Spill:
                 some = held != 0
                 buckets[some] = self._bucket_of[self._component[np.searchsorted(self._codes, held[some])]]
                 others = int((~some).sum())
-                buckets[~some] = self._somebody + (nobody + np.arange(others)) // self.bucket_rows
+                buckets[~some] = self._somebody + (nobody + np.arange(others)) // self._nobody_rows
                 nobody += others
                 waiting += self._sort_in(place, rows, start, kept, buckets)
                 if waiting > self._sizes.kept_bytes:
@@ -217,16 +226,17 @@ class Spill:
         if not len(kept):
             return 0
         order = np.argsort(buckets, kind="stable")
+        numbers = start + kept[order]
         if isinstance(rows, JsonRows):
             self._json.add(place)
         frame = keep_rows(rows)
         if frame is not None:
-            frame = frame[kept[order]]
+            frame = numbered(frame[kept[order]], numbers)
         found, firsts = np.unique(buckets[order], return_index=True)
         for bucket, first, end in zip(found.tolist(), firsts, [*firsts[1:], len(order)], strict=True):
-            own = start + kept[order[first:end]]
-            self._numbers.setdefault((bucket, place), []).append(own)
-            if frame is not None:
+            if frame is None:
+                self._numbers.setdefault((bucket, place), []).append(numbers[first:end])
+            else:
                 self._frames.setdefault((bucket, place), []).append(frame.slice(first, end - first))
         return 0 if frame is None else int(frame.estimated_size())
 
@@ -240,27 +250,50 @@ class Spill:
 
     # The buckets
 
-    def bucket(self, bucket: int) -> tuple[Part, Codes, list[Mapping[str, object]]]:
-        """Return a bucket's events, the number of each over all inputs, and its batch rows."""
-        inputs, numbers = [], []
-        start = 0
+    def bucket(self, bucket: int) -> tuple[Part, Codes, list[Mapping[str, object]] | None]:
+        """Return a bucket's events, the number of each over all inputs, and its batch rows if it has any."""
+        most_bytes = self._config.limits.event_bytes
+        found = []
         for place, source in enumerate(self._sources):
-            parts = self._numbers.get((bucket, place))
-            if parts is None:
-                continue
-            own = np.concatenate(parts)
-            inputs.append(Input(source.name, source.table, self._rows(bucket, place, own), start))
-            numbers.append(own)
-            start += len(own)
-        rows = [self._batch[row] for row in np.flatnonzero(self._batch_bucket == bucket).tolist()]
-        return Part(inputs, self.last_ms), np.concatenate([*numbers, np.empty(0, dtype=np.int64)]), rows
+            if (bucket, place) in self._numbers:
+                found.append((source.name, source.table, *self._held(bucket, place)))
+            elif (bucket, place) in self._files:
+                found.append((source.name, source.table, *read_aside(self._aside(bucket, place), most_bytes)))
+        return *part_of(found, self.last_ms), self._rows(bucket)
 
-    def _rows(self, bucket: int, place: int, numbers: Codes) -> Rows:
+    def handed(self, bucket: int) -> Bucket:
+        """Return a bucket as another process can read it; what is held in memory is written."""
+        found = []
+        for place, source in enumerate(self._sources):
+            if (bucket, place) in self._numbers:
+                numbers, rows = self._held(bucket, place)
+                path = self._folder / f"rows-{bucket}-{place}"
+                frame = rows.table(np.arange(len(rows)), rows.columns or ())
+                if frame is not None:
+                    numbered(frame, numbers).write_ipc(path)
+                else:
+                    write_rows(path, numbers, rows.take(range(len(rows))))
+                form: Any = "rows" if frame is None else "columns"
+                found.append(Aside(source.name, source.table, form, (path,)))
+            elif (bucket, place) in self._files:
+                found.append(self._aside(bucket, place))
+        return Bucket(tuple(found), self._rows(bucket), self.last_ms)
+
+    def _held(self, bucket: int, place: int) -> tuple[Codes, Rows]:
         pieces = self._sources[place].pieces
-        if isinstance(pieces, HeldPieces):
-            return PickedRows(pieces.rows, (numbers - self._starts[place]).tolist())
-        frames = (pl.read_ipc(path) for path in self._files[bucket, place])
-        return kept_rows(frames, place in self._json, self._config.limits.event_bytes)
+        assert isinstance(pieces, HeldPieces)
+        numbers = np.concatenate(self._numbers[bucket, place])
+        return numbers, PickedRows(pieces.rows, (numbers - self._starts[place]).tolist())
+
+    def _aside(self, bucket: int, place: int) -> Aside:
+        source = self._sources[place]
+        form: Any = "json" if place in self._json else "columns"
+        return Aside(source.name, source.table, form, tuple(self._files[bucket, place]))
+
+    def _rows(self, bucket: int) -> list[Mapping[str, object]] | None:
+        """Return the batch rows of a bucket, None without any."""
+        rows = np.flatnonzero(self._batch_bucket == bucket).tolist()
+        return [self._batch[row] for row in rows] or None
 
     def placed(self, event: int) -> tuple[str, int]:
         """Return the source that an event is from, and its number there."""
@@ -273,9 +306,10 @@ class Spill:
         return {name for source in self._sources for name in source.pieces.columns or ()}
 
 
-def _opened(events: Events, config: Config, options: Options, size: PieceSize) -> Iterator[SourcePieces]:
+def _opened(events: Events, config: Config, options: Options, sizes: Sizes) -> Iterator[SourcePieces]:
     keys = [key.name for key in config.keys]
     for table, source in sources_of(events):
-        pieces = pieces_of(source, size, keys=keys, most_bytes=config.limits.event_bytes)
+        most_bytes = config.limits.event_bytes
+        pieces = pieces_of(source, sizes.piece, keys=keys, most_bytes=most_bytes, held=sizes.is_held)
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else "events"
         yield SourcePieces(name, table or table_of(config, options), pieces)

@@ -23,11 +23,12 @@ from reactor.frames.rows import FrameRows, JsonRows
 from reactor.frames.tables import plain_table
 from reactor.payload import Audience
 from reactor.replay.batch import Batch
+from reactor.replay.bucket import replay_part
 from reactor.replay.components import Codes
 from reactor.replay.differences import differences
 from reactor.replay.history import Input, Part, require_columns, table_of
 from reactor.replay.options import Options, Results, options
-from reactor.replay.pieced import large_warnings, refuse_spanning, replay_part
+from reactor.replay.pieced import large_warnings, refuse_spanning
 from reactor.replay.run import prepared
 from reactor.replay.scan import Identifiers, Scanner, components_of
 from reactor.spec import Config
