@@ -35,7 +35,8 @@ WRITTEN = sorted(
 OUTSIDE = {
     r"\btime\.(time|time_ns|monotonic|perf_counter)\b": {"cli", "runners"},
     r"\bdatetime\.(now|utcnow|today)\b|\bdate\.today\b": {"cli"},
-    r"\bos\.(environ|getenv)\b": {"spec", "cli", "gateway"},
+    # A replay hands the environment on to the processes that it starts.
+    r"\bos\.(environ|getenv)\b": {"spec", "cli", "gateway", "replay"},
     r"\bimport random\b|\bfrom random\b|\buuid[14]\(|\bsecrets\.|\bos\.urandom\b": {"testing", "cli"},
     r"(?<![\w.])print\(": {"cli"},
     r"\bimport logging\b": set(),
