@@ -64,7 +64,11 @@ class Results(msgspec.Struct, frozen=True):
     @property
     def firsts(self) -> pl.DataFrame:
         """The first offer of each section, in order of time."""
-        return self.offers.sort("time", "event").unique("section", keep="first", maintain_order=True)
+        import polars as pl
+
+        keys = self.offers.select("section", "time", "event").with_row_index("row")
+        rows = keys.group_by("section").agg(pl.col("row").sort_by("time", "event").first())["row"]
+        return self.offers[rows.sort()].sort("time", "event", maintain_order=True)
 
     def frames(self, name: str) -> list[pl.DataFrame]:
         """Return a table in frames, here one. Raises KeyError for one that was not asked for."""

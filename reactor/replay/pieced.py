@@ -34,7 +34,6 @@ from reactor.units import parse_size
 LEAST_BYTES: Final = 400_000_000
 _BASE_BYTES: Final = 250_000_000  # the libraries, before the first event
 _WORKER_BYTES: Final = 300_000_000  # the least that a process beside this one needs
-_BUCKETS: Final = 2  # for each process: the last to begin ends not long after the others
 _LARGE_PIECE: Final = PieceSize(2_000_000, 256_000_000)
 _MERGED_ROWS: Final = 100_000
 # The tables and what they are sorted by.
@@ -73,9 +72,8 @@ def sizes_of(memory: str | None, workers: int = 1) -> Sizes:
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ReactorError("workers: expected a number of processes, at least 1, got something else")
-    buckets = 1 if workers == 1 else _BUCKETS * workers
     if memory is None:
-        return Sizes(_LARGE_PIECE, None, None, _LARGE_PIECE.bytes, buckets, is_held=True)
+        return Sizes(_LARGE_PIECE, None, None, _LARGE_PIECE.bytes, workers, is_held=True)
     found = None
     with suppress(TypeError, ValueError):
         found = parse_size(memory)
@@ -88,7 +86,7 @@ def sizes_of(memory: str | None, workers: int = 1) -> Sizes:
             f'memory: expected a size such as "2GB", at least {least // 1_000_000}MB{many}, got {got}'
         )
     free = found - _BASE_BYTES * (1 + others)
-    return Sizes(PieceSize(200_000, free // 32), None, free * 3 // 4 // workers, free // 8, buckets)
+    return Sizes(PieceSize(200_000, free // 32), None, free * 3 // 4 // workers, free // 8, workers)
 
 
 class PiecedResults(msgspec.Struct, frozen=True):

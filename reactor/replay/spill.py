@@ -179,7 +179,12 @@ class Spill:
             most = max(1_000, int(sizes.bucket_bytes / (4 * row_bytes + _STATE_BYTES)))
         self.bucket_rows = self.events if most is None else most
         self.large = sorted(rows_of[rows_of > self.bucket_rows].tolist(), reverse=True)
-        most = max(1, min(self.bucket_rows, -(-self.events // sizes.buckets)))
+        if sizes.buckets > 1:
+            # What is done once a distinct value is done again in every bucket: no more of them than asked
+            # for, so with room for the component that would just not fit.
+            share = -(-self.events // sizes.buckets)
+            most = share + int(rows_of[rows_of <= share // 10].max(initial=0))
+        most = max(1, self.bucket_rows if most is None else min(most, self.bucket_rows))
         self._bucket_of, _ = pack(rows_of, most)
         self.components = len(self._rows_of)
         self._somebody = int(self._bucket_of.max(initial=-1)) + 1
