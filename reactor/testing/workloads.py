@@ -17,6 +17,7 @@ are the same under every version of Python; a test pins their digest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Final, TypeAlias
@@ -95,10 +96,18 @@ def retail_v1(events: int = 200_000, seed: int = 1) -> Workload:
     >>> sorted(workload.events[0][1])
     ['td_client_id', 'td_path', 'td_title', 'time']
     """
+    return Workload(retail_config(), list(islice(retail_stream(seed), events)), batch_rows(seed))
+
+
+def retail_stream(seed: int = 1) -> Iterator[TableEvent]:
+    """Yield the events of `retail_v1` one after the other, without end.
+
+    >>> [table for table, _ in islice(retail_stream(), 3)]
+    ['web.pageviews', 'web.pageviews', 'web.pageviews']
+    """
     rng = Random(seed)
     clients = [client_id(rng.getrandbits(128)) for _ in range(CLIENTS)]
-    stream = _retail_events(rng, clients)
-    return Workload(retail_config(), [next(stream) for _ in range(events)], batch_rows(seed))
+    return _retail_events(rng, clients)
 
 
 def profiles_v1(count: int = 1_000_000, seed: int = 1) -> Iterator[TableEvent]:
