@@ -61,7 +61,7 @@ SIGNATURES = {
     reactor.compare: "(config_a, config_b, events, *, table=None, batch=None, audience='public', since=None,"
     " until=None, limit=None, time=None, table_column=None, strict=False, engine='auto', examples=3)",
     reactor.simulate: "(config, events, *, table=None, batch=None, audience='public', since=None, until=None,"
-    " limit=None, time=None, table_column=None, strict=False, engine='auto', memory=None)",
+    " limit=None, time=None, table_column=None, strict=False, engine='auto', memory=None, workers=1)",
 }
 
 
