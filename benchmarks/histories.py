@@ -1,9 +1,9 @@
 """What a replay of a long history takes: wall clock, CPU time and memory of all its processes.
 
-    python benchmarks/scale.py retail FOLDER --events 1000000
-    python benchmarks/scale.py retail FOLDER --events 4000000 -- --memory 1GB
-    python benchmarks/scale.py retail FOLDER --events 1000000 -- --workers 2
-    python benchmarks/scale.py files FOLDER CONFIG FILE… -- --workers 2
+    python benchmarks/histories.py retail FOLDER --events 1000000
+    python benchmarks/histories.py retail FOLDER --events 4000000 -- --memory 1GB
+    python benchmarks/histories.py retail FOLDER --events 1000000 -- --workers 2
+    python benchmarks/histories.py files FOLDER CONFIG FILE… -- --workers 2
 
 It runs `reactor simulate … --out`, in turn without and with what follows `--`, and prints a line for
 each; the offers must be the same bytes. The events of `retail-v1` are written to FOLDER once, as
