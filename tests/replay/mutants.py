@@ -108,8 +108,8 @@ MUTANTS = {
     ),
     "a list is read after the event where it is asked for before it": (
         "lists.py",
-        "2 * places + (not before)",
-        "2 * places + 1",
+        "earlier[self._places + before]",
+        "earlier[self._places]",
     ),
     "the newest item is live if any is": (
         "spans.py",

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reactor.replay.columns.column import Mask, Rows
+from reactor.replay.columns.ordering import stable_order
 
 # The numbers of the items of several lives, oldest first in each; and where each life ends among them.
 Lives: TypeAlias = tuple[Rows, Rows]
@@ -84,15 +85,17 @@ class Spans:
 
     def oldest(self) -> Rows:
         """Return the number of the oldest item at each place, -1 for none."""
-        places = np.arange(self.count)
-        found, high = self._first(places), self._behind(places)
-        return np.where(found < high, np.append(self.items, -1)[found], -1)
+        started, _ = self._changes()
+        # How far the spans reach until each; what reaches no further is over by then.
+        over = np.bincount(np.maximum.accumulate(self.stop), minlength=self.count)[: self.count]
+        found = np.cumsum(over)
+        return np.where(found < np.cumsum(started), np.append(self.items, -1)[found], -1)
 
     def newest(self) -> Rows:
         """Return the number of the newest item at each place, -1 for none."""
         if np.any(self.stop[1:] < self.stop[:-1]):
             return self.best(self.items, np.maximum, -1)
-        last = self._behind(np.arange(self.count)) - 1
+        last = np.cumsum(self._changes()[0]) - 1
         is_live = np.append(self.stop, -1)[last] > np.arange(self.count)
         return np.where(is_live, np.append(self.items, -1)[last], -1)
 
@@ -113,18 +116,19 @@ class Spans:
         labels: one a span, from 0; wanted: one a place, -1 for none.
         """
         keys, reach, _ = self._by_label(labels)
-        asked = wanted.astype(np.int64) * (self.count + 1) + places
+        in_turn = _label_order(wanted)  # what is near to one another is searched for one after the other
+        asked = (wanted.astype(np.int64) * (self.count + 1) + places)[in_turn]
         last = np.searchsorted(keys, asked, side="right") - 1
         # What reaches furthest among the spans before is of the same label, or ends before it begins.
-        found: Mask = np.append(reach, -1)[last] > asked
+        found = np.empty(len(places), dtype=np.bool_)
+        found[in_turn] = np.append(reach, -1)[last] > asked
         return found & (wanted >= 0)
 
     def _by_label(self, labels: NDArray[Any]) -> tuple[Rows, Rows, Rows]:
         """Return (label, start) as a number, ascending; how far spans reach until there; and the order."""
-        wide = labels.astype(np.int64) * (self.count + 1)
-        keys = wide + self.start
-        order = np.argsort(keys, kind="stable")
-        return keys[order], np.maximum.accumulate((wide + self.stop)[order]), order
+        order = _label_order(labels)
+        wide = labels[order].astype(np.int64) * (self.count + 1)
+        return wide + self.start[order], np.maximum.accumulate(wide + self.stop[order]), order
 
     # Lists as such
 
@@ -161,6 +165,11 @@ class Spans:
         """Return how many spans start, and how many stop, at each place."""
         count = self.count
         return np.bincount(self.start, minlength=count), np.bincount(self.stop, minlength=count)[:count]
+
+
+def _label_order(labels: NDArray[Any]) -> Rows:
+    """Return the order that sorts labels, which are -1 or more; of one label as they come."""
+    return stable_order(labels.astype(np.int64) + 1, int(labels.max(initial=-1)) + 2)
 
 
 def _blocks(lengths: Rows) -> Iterator[slice]:
