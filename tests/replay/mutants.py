@@ -116,20 +116,25 @@ MUTANTS = {
         "np.any(self.stop[1:] < self.stop[:-1])",
         "False",
     ),
-    "a label that begins where it ended before counts twice": (
+    "two items of one value are two in a list": (
         "spans.py",
-        "is_new[1:] = keys[1:] > reach[:-1]",
-        "is_new[1:] = True",
+        "return Spans(self.items, start, self.stop, self.count)",
+        "return self",
+    ),
+    "a list that is made has an item that is gone": (
+        "spans.py",
+        "(self.start[found] <= place) & (self.stop[found] > place)",
+        "self.start[found] <= place",
     ),
     "an item without a value counts": (
         "aggregate.py",
         "known = spans.only(column.codes >= 0)",
         "known = spans",
     ),
-    "1 and 1.0 beyond 2^53 are two in a list": (
+    "a whole number and its double beyond 2^53 are two in a list": (
         "aggregate.py",
-        "number_values(map(items.distinct, lists))",
-        "number_values(lists)",
+        "seen.setdefault(items.value_key(value), len(seen))",
+        "seen.setdefault(repr(value), len(seen))",
     ),
 }
 # Where mistakes are of lists alone, which are tried apart.

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from reactor.criteria import Name, Ref, Scope, compile_expression
 from reactor.replay.columns import spans
+from reactor.replay.columns.answers import json_texts, typed
 from reactor.replay.columns.column import Coded, Column, Lists, as_coded, coded, column_of
 from reactor.replay.columns.expressions import evaluate
 from reactor.replay.columns.lists import ListColumns
 from reactor.replay.columns.spans import Spans
+from reactor.replay.tables import json_text
 from reactor.spec.model import Aggregation
 
 from .test_list_columns import VALUES, attribute_of, history_of, steps_of
@@ -94,7 +96,7 @@ def test_spans_say_what_a_look_at_each_says(seed: int) -> None:
     )
     assert [each[0] if each else -1 for each in live] == made.oldest().tolist()
     assert [each[-1] if each else -1 for each in live] == made.newest().tolist()
-    assert [len({labels[item] for item in each}) for each in live] == made.label_counts(label).tolist()
+    assert [len({labels[item] for item in each}) for each in live] == made.unlike(label).counts().tolist()
     assert [want in {labels[item] for item in each} for each, want in zip(live, wanted, strict=True)] == (
         made.covering(label, wanted, np.arange(made.count)).tolist()
     )
@@ -111,6 +113,10 @@ def test_lives_are_the_items_of_each_place(seed: int) -> None:
         [item for item, (start, stop) in enumerate(pairs) if start <= at < stop and kept[item]]
         for at in range(made.count)
     ]
+    if random.random() < 0.5:
+        labels = [random.randrange(3) for _ in pairs]
+        made = made.unlike(np.array(labels, dtype=np.int64)[made.items])
+        live = [sorted({labels[item]: item for item in reversed(each)}.values()) for each in live]
     state, first = made.states()
     assert [live[first[number]] for number in state.tolist()] == live
     found = []
@@ -168,6 +174,8 @@ def test_rows_of_lists_are_the_rows_of_the_made_ones(seed: int) -> None:
     mask = np.array([random.random() < 0.5 for _ in range(count)], dtype=np.bool_)
     assert made.take(mask).tolist() == seen.take(mask).take(np.arange(int(mask.sum()))).tolist()
     assert not seen.null().any()
+    texts = [json_text(value) for value in seen.take(rows).tolist()]
+    assert texts == json_texts(seen.take(rows)).to_list() == typed(seen.take(rows), "list").to_list()
 
 
 def test_contains_reads_a_list_without_making_it() -> None:
@@ -183,7 +191,7 @@ def test_contains_reads_a_list_without_making_it() -> None:
         def holding(self, labels: np.ndarray, wanted: np.ndarray, rows: np.ndarray) -> np.ndarray:
             return np.isin(wanted, labels) & (rows == 0)
 
-        def made(self, rows: np.ndarray) -> Coded:
+        def made(self, rows: np.ndarray, text_of: object = None) -> Coded:
             raise AssertionError("made")
 
     lists = Lists(Unmade(), np.arange(2))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reactor.attributes import items
 from reactor.attributes.kind import scaled
-from reactor.replay.columns.column import Coded, Column, Lists, Mask, Numbers, Rows, column_of, number_values
+from reactor.replay.columns.column import Coded, Column, Lists, Mask, Numbers, Rows, column_of
 from reactor.replay.columns.spans import Spans
 from reactor.values import EXACT, as_number, canonical
 
@@ -96,7 +96,7 @@ class DistinctLists:
     def __init__(self, column: Coded, spans: Spans) -> None:
         self._column = column
         self._spans = spans
-        self._codes = column.codes[spans.items]
+        self._unlike: Spans | None = None
         self._sizes: Rows | None = None
 
     @property
@@ -107,8 +107,7 @@ class DistinctLists:
     def sizes(self, rows: Rows) -> Rows:
         """Return how many elements the lists of some rows have."""
         if self._sizes is None:
-            keys = np.array(_keys(self._column.values), dtype=np.int64)
-            self._sizes = self._spans.label_counts(keys[self._codes])
+            self._sizes = self._different().counts()
         return self._sizes[rows]
 
     def holding(self, labels: NDArray[np.int64], wanted: NDArray[np.int64], rows: Rows) -> Mask:
@@ -116,30 +115,35 @@ class DistinctLists:
 
         labels: one for each of `elements`, -1 for none; wanted: one a row, -1 for none.
         """
-        return self._spans.covering(labels[self._codes], wanted, rows)
+        return self._spans.covering(labels[self._column.codes[self._spans.items]], wanted, rows)
 
-    def made(self, rows: Rows) -> Coded:
-        """Return the lists of some rows."""
-        state, first = self._spans.states()
+    def made(self, rows: Rows, text_of: Callable[[Any], str] | None = None) -> Coded:
+        """Return the lists of some rows; as texts of their elements' texts if `text_of` is given."""
+        state, first = self._different().states()
         used, number = np.unique(state[rows], return_inverse=True)
-        known: dict[tuple[int, ...], int] = {}
+        elements = self.elements if text_of is None else [*map(text_of, self.elements)]
+        known: dict[bytes, int] = {}
+        lists: list[Any] = []
         numbers: list[int] = []
-        for found, ends in self._spans.lives(first[used]):
-            codes, start = self._column.codes[found].tolist(), 0
+        for found, ends in self._different().lives(first[used]):
+            codes = self._column.codes[found]
+            key, width = codes.tobytes(), codes.itemsize
+            flat, start = [*map(elements.__getitem__, codes.tolist())], 0
             for end in ends.tolist():
-                numbers.append(known.setdefault(tuple(dict.fromkeys(codes[start:end])), len(known)))
+                code = known.setdefault(key[start * width : end * width], len(lists))
+                if code == len(lists):
+                    found_here = flat[start:end]
+                    lists.append(found_here if text_of is None else f"[{','.join(found_here)}]")
+                numbers.append(code)
                 start = end
-        value_of = self._column.values.__getitem__
-        lists = [[*map(value_of, codes)] for codes in known]
-        table = np.array(numbers, dtype=np.int32)
-        if len(set(_keys(self._column.values))) < len(self._column.values):
-            # Values of one key are one; lists that differed until here may be one too.
-            codes_of, lists = number_values(map(items.distinct, lists))
-            table = codes_of[table]
-        return Coded(table[number.reshape(-1)], lists)
+        return Coded(np.array(numbers, dtype=np.int32)[number.reshape(-1)], lists)
 
-
-def _keys(values: Sequence[Any]) -> list[int]:
-    """Return the number of the first value that has the same key as each."""
-    seen: dict[Any, int] = {}
-    return [seen.setdefault(items.value_key(value), code) for code, value in enumerate(values)]
+    def _different(self) -> Spans:
+        """Return the spans in which an item is the oldest of its key."""
+        if self._unlike is None:
+            seen: dict[Any, int] = {}
+            keys = [seen.setdefault(items.value_key(value), len(seen)) for value in self.elements]
+            self._unlike = self._spans.unlike(
+                np.array(keys, dtype=np.int64)[self._column.codes[self._spans.items]]
+            )
+        return self._unlike

@@ -15,7 +15,7 @@ from reactor.criteria import Expression, Ref
 from reactor.payload import number_out, segments_out, time_out
 from reactor.plan import PartInfo, refs_of
 from reactor.plan.sections import is_ready
-from reactor.replay.columns.column import Column, Numbers, Rows, Truths, as_coded
+from reactor.replay.columns.column import Column, Lists, Numbers, Rows, Truths, as_coded
 from reactor.replay.columns.conditions import narrow
 from reactor.replay.columns.events import EventTable
 from reactor.replay.columns.expressions import evaluate
@@ -166,9 +166,16 @@ def json_texts(column: Column) -> pl.Series:
         found = column.tolist()
         texts = _encode(found)[1:-1].decode().split(",") if found else []
         return pl.Series(texts, dtype=pl.String)
+    if isinstance(column, Lists):
+        lists = column.source.made(column.rows, _text)
+        return pl.Series(lists.values, dtype=pl.String).gather(lists.codes)
     coded = as_coded(column)
-    known = pl.Series([*(_encode(value).decode() for value in coded.values), "null"], dtype=pl.String)
+    known = pl.Series([*map(_text, coded.values), "null"], dtype=pl.String)
     return known.gather(np.where(coded.codes < 0, len(coded.values), coded.codes))
+
+
+def _text(value: Any) -> str:
+    return _encode(value).decode()
 
 
 def typed(column: Column, kind: str) -> pl.Series:
@@ -181,6 +188,8 @@ def typed(column: Column, kind: str) -> pl.Series:
         if column.nulls is not None:
             found = pl.select(pl.when(pl.Series(~column.nulls)).then(found)).to_series()
         return found.cast(pl.Int64).cast(TIME) if dtype == TIME else found.cast(dtype)
+    if isinstance(column, Lists) and dtype is None:
+        return json_texts(column)
     coded = as_coded(column)
     values: list[Any] = [*coded.values, None]
     if dtype is None:

@@ -134,8 +134,8 @@ class ListSource(Protocol):
         labels: one for each of `elements`; wanted: one a row; -1 for none.
         """
 
-    def made(self, rows: Rows) -> Coded:
-        """Return the lists of some rows."""
+    def made(self, rows: Rows, text_of: Callable[[Any], str] | None = None) -> Coded:
+        """Return the lists of some rows; as texts of their elements' texts if `text_of` is given."""
 
 
 class Lists(msgspec.Struct, frozen=True, eq=False):

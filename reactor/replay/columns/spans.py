@@ -31,7 +31,7 @@ class Spans:
     """Spans of items over `count` places that ask.
 
     items: their numbers, ascending, of those that are live at a place that asks; start, stop: from
-    which place to which other, exclusive, each is. `start` ascends.
+    which place to which other, exclusive, each is. `start` ascends, but for spans that are `unlike`.
     """
 
     def __init__(self, items: Rows, start: Rows, stop: Rows, count: int) -> None:
@@ -99,16 +99,17 @@ class Spans:
         is_live = np.append(self.stop, -1)[last] > np.arange(self.count)
         return np.where(is_live, np.append(self.items, -1)[last], -1)
 
-    def label_counts(self, labels: NDArray[Any]) -> Rows:
-        """Return how many different labels cover each place. labels: one a span."""
-        keys, reach, order = self._by_label(labels)
-        is_new = np.ones(len(keys), dtype=np.bool_)  # no span of the label reaches until here
-        is_new[1:] = keys[1:] > reach[:-1]
-        is_last = np.append(is_new[1:], True)[: len(keys)]
-        started = np.bincount(self.start[order[is_new]], minlength=self.count)
-        stopped = np.bincount(reach[is_last] % (self.count + 1), minlength=self.count)[: self.count]
-        found: Rows = np.cumsum(started - stopped)
-        return found
+    def unlike(self, labels: NDArray[Any]) -> Spans:
+        """Return spans without the places where an older item of the same label is live.
+
+        labels: one a span. `start` ascends no more.
+        """
+        _, reach, order = self._by_label(labels)
+        # Of the first span of a label the reach before it is of another label, or there is none.
+        behind = labels[order].astype(np.int64) * (self.count + 1)
+        start = np.empty_like(self.start)
+        start[order] = np.maximum(np.append(-1, reach[:-1])[: len(reach)] - behind, self.start[order])
+        return Spans(self.items, start, self.stop, self.count)
 
     def covering(self, labels: NDArray[Any], wanted: NDArray[Any], places: Rows) -> Mask:
         """Return whether an item with the wanted label is live, at each of some places.
@@ -150,7 +151,8 @@ class Spans:
             ends = np.cumsum(lengths[some])
             shift = np.repeat(low[some] - (ends - lengths[some]), lengths[some])
             found = np.arange(len(shift)) + shift
-            is_live = self.stop[found] > np.repeat(places[some], lengths[some])
+            place = np.repeat(places[some], lengths[some])
+            is_live = (self.start[found] <= place) & (self.stop[found] > place)
             yield self.items[found[is_live]], np.concatenate([[0], np.cumsum(is_live)])[ends]
 
     def _first(self, places: Rows) -> Rows:
@@ -158,8 +160,9 @@ class Spans:
         return np.searchsorted(np.maximum.accumulate(self.stop), places, side="right")
 
     def _behind(self, places: Rows) -> Rows:
-        """Return how many spans start until each place."""
-        return np.searchsorted(self.start, places, side="right")
+        """Return what is one behind the last span that starts until each place."""
+        next_start = np.minimum.accumulate(self.start[::-1])[::-1]
+        return np.searchsorted(next_start, places, side="right")
 
     def _changes(self) -> tuple[Rows, Rows]:
         """Return how many spans start, and how many stop, at each place."""
