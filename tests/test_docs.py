@@ -4,6 +4,7 @@ How a fenced block of a page is read, by its language and what stands behind it:
 
     python            run, all blocks of a page in one namespace; with `>>>` as a doctest
     python shown      only parsed: code that is shown, not run
+    python spark      only parsed here: run where Spark is, by `tests/runners/test_guide.py`
     yaml FILE         written to FILE in the page's own folder (so are toml, json, jsonl, csv)
     yaml              loaded as a config if it starts with `version:`; `yaml wrong` must not load
     console           each `$ command` is run there; what is shown below it must come out,
@@ -118,7 +119,7 @@ def test_examples_run(page: Path, folder: Path) -> None:
 
 def run_python(block: Block, place: str, namespace: dict[str, Any]) -> None:
     """Run a block; an error's traceback shows the page and its line."""
-    if block.title == "shown":
+    if block.title in ("shown", "spark"):
         ast.parse(block.text)
     elif ">>> " in block.text:
         name, _, _ = place.partition(":")

@@ -126,7 +126,6 @@ def replayed(
         arguments.batch,
         lake.NUMBER,
         BUCKETS if arguments.buckets is None else arguments.buckets,
-        in_turn=True,
         table=None if arguments.table_column else arguments.table,
         table_column=arguments.table_column,
         time=arguments.time,

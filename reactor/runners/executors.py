@@ -17,6 +17,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from reactor.runners.seam import Job, Piece, Sorter, answers, packed, scan, unpacked
 
 PLACE: Final = "reactor_place"  # of a row in its bucket's table
+NUMBER: Final = "reactor_number"  # of an event over all inputs, which follow each other
 _CHUNK: Final = 100_000  # rows that are sorted into buckets at once
 
 

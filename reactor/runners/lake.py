@@ -15,9 +15,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from reactor.errors import EventError
+from reactor.runners.executors import NUMBER
 from reactor.runners.spark import Named
 
-NUMBER: Final = "reactor_number"  # the column that numbers the events
+__all__ = ["NUMBER", "events", "exists"]
+
 _FILE: Final = "reactor_file"
 _START: Final = "reactor_start"
 

@@ -43,8 +43,11 @@ class Outcome(ABC, Generic[Made, Table]):
         """Replay every bucket; tables: what to make beside the offers, as for `Replay.run`."""
 
     @abstractmethod
-    def contents(self, made: Made, name: str) -> Iterable[bytes]:
-        """Return what a pass gave under a name, as `answers` has it, of each bucket."""
+    def contents(self, made: Made, name: str, *, at_once: bool = True) -> Iterable[bytes]:
+        """Return what a pass gave under a name, as `answers` has it, in order of buckets.
+
+        at_once: whether there is room for all of it.
+        """
 
     @abstractmethod
     def given(self, name: str, which: int = 0, **tables: Any) -> Table:
@@ -58,10 +61,12 @@ class Outcome(ABC, Generic[Made, Table]):
         self._passes.append((tables, self.make(tables)))
         return self._passes[-1][1]
 
-    def frames(self, name: str, which: int = 0, **tables: Any) -> Iterator[pl.DataFrame]:
+    def frames(
+        self, name: str, which: int = 0, *, at_once: bool = True, **tables: Any
+    ) -> Iterator[pl.DataFrame]:
         """Yield a table of a config bucket by bucket, first one without rows."""
         yield self.empty(name, which, **tables)
-        for content in self.contents(self.made(**tables), f"{name} {which}"):
+        for content in self.contents(self.made(**tables), f"{name} {which}", at_once=at_once):
             yield unpacked(content)
 
     def table(self, name: str, which: int = 0, **tables: Any) -> pl.DataFrame:
@@ -182,4 +187,4 @@ class Gathered:
         """Return a table in frames, in no order but that of the rows of an event."""
         if name == "rejects":
             return [rejects_frame(self._outcome.rejects(self._which))]
-        return self._outcome.frames(name, self._which, **self._tables)
+        return self._outcome.frames(name, self._which, at_once=False, **self._tables)

@@ -103,7 +103,7 @@ class RayOutcome(Outcome[list[dict[str, bytes]], pl.DataFrame]):
         )
         return found
 
-    def contents(self, made: list[dict[str, bytes]], name: str) -> Iterable[bytes]:
+    def contents(self, made: list[dict[str, bytes]], name: str, *, at_once: bool = True) -> Iterable[bytes]:
         """Return what a pass gave under a name, in order of buckets."""
         return [each[name] for each in made]
 

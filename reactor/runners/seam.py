@@ -259,11 +259,11 @@ class Sorter:
 def replay(
     job: Job, planned: Plan, bucket: int, pieces: Iterable[Piece], which: int = 0, **asked: Any
 ) -> tuple[Results, dict[str, Any]]:
-    """Replay a bucket under one of the configs; return the results, and rows and seconds it took.
+    """Replay a bucket under one of the configs; return the results, and what it took.
 
     asked: tables, as for `Replay.run`.
     """
-    begun = time.perf_counter()
+    begun, cpu_begun = time.perf_counter(), time.process_time()
     config = job.configs[which]
     inputs, numbers = [], [np.empty(0, dtype=np.int64)]
     by_place: dict[int, list[Piece]] = {}
@@ -282,7 +282,13 @@ def replay(
     part = Part(inputs, planned.ends_ms[which], every)
     chosen = msgspec.structs.replace(job.options, strict=False)
     results = replay_part(config, part, every, chosen, batch, **asked)
-    return results, {"bucket": bucket, "rows": start, "seconds": round(time.perf_counter() - begun, 3)}
+    took = {
+        "bucket": bucket,
+        "rows": start,
+        "seconds": round(time.perf_counter() - begun, 3),
+        "cpu_seconds": round(time.process_time() - cpu_begun, 3),
+    }
+    return results, took
 
 
 def answers(

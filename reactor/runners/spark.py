@@ -26,6 +26,7 @@ from reactor.runners.executors import (
     BYTES,
     LINKS,
     LOOKS,
+    NUMBER,
     PACKED,
     PLACE,
     SORTED,
@@ -146,13 +147,9 @@ class SparkComparison:
 
 def split(
     spark: SparkSession, configs: Sequence[ConfigLike], events: Events, batch: Any = None,
-    order: str | None = None, buckets: int = BUCKETS, pairs: int = PAIRS, *, in_turn: bool = False,
-    **asked: Any,
+    order: str | None = None, buckets: int = BUCKETS, pairs: int = PAIRS, **asked: Any,
 ) -> SparkOutcome:  # fmt: skip
-    """Look at a history on Spark and split it into buckets. See `simulate`.
-
-    in_turn: whether `order` numbers the frames one after the other.
-    """
+    """Look at a history on Spark and split it into buckets. See `simulate`."""
     check_buckets(buckets)
     inputs = _named(events)
     job = job_of(configs, [(each.name, each.table) for each in inputs], **asked)
@@ -163,7 +160,7 @@ def split(
     whole, parts, starts = _looked(job, [each.frame for each in inputs], order, pairs)
     planned = plan(job, whole, own, buckets)
     return SparkOutcome(
-        spark, inputs, order, parts, job, planned, own, starts if in_turn or not order else [0]
+        spark, inputs, order, parts, job, planned, own, starts if order in (None, NUMBER) else [0]
     )
 
 
@@ -218,10 +215,10 @@ class SparkOutcome(Outcome[DataFrame, DataFrame]):
         sorted_in = _union(parts).repartition(self.planned.buckets, "key").sortWithinPartitions("bucket")
         return sorted_in.mapInArrow(replayer(shared, tables), PACKED).persist(StorageLevel.DISK_ONLY)
 
-    def contents(self, made: DataFrame, name: str) -> Iterable[bytes]:
-        """Yield what a pass gave under a name, in order of buckets."""
-        rows = made.where(F.col("name") == name).select("bucket", "rows")
-        yield from (bytes(row[0]) for row in rows.orderBy("bucket").select("rows").toLocalIterator())
+    def contents(self, made: DataFrame, name: str, *, at_once: bool = True) -> Iterable[bytes]:
+        """Yield what a pass gave under a name: each bucket is a partition, in order."""
+        rows = made.where(F.col("name") == name).select("rows")
+        yield from (bytes(row[0]) for row in (rows.collect() if at_once else rows.toLocalIterator()))
 
     def given(self, name: str, which: int = 0, **tables: Any) -> DataFrame:
         """Return a table of a config's results."""
