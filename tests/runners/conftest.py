@@ -26,6 +26,11 @@ SETTINGS = {
 }
 
 
+def whole() -> bool:
+    """Tell whether the slow part was asked for: `RUNNERS=whole`."""
+    return os.environ.get("RUNNERS") == "whole"
+
+
 def has_spark() -> bool:
     """Tell whether Spark can be started."""
     return importlib.util.find_spec("pyspark") is not None and shutil.which("java") is not None
@@ -45,6 +50,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end of a run which runners were not tested."""
     for text in missing():
         terminalreporter.write_line(text, yellow=True, bold=True)
+
+
+@pytest.fixture
+def slow() -> None:
+    """Skip a test unless the slow part was asked for."""
+    if not whole():
+        pytest.skip("slow: RUNNERS=whole pytest -n0 tests/runners")
 
 
 @pytest.fixture(scope="session")

@@ -48,21 +48,18 @@ def history(seed: int, events: int = 60, people: int = 12) -> pl.DataFrame:
 
 
 def tangled(events: int = 12_000) -> pl.DataFrame:
-    """Return a history whose identifiers hang together: a kiosk, a chain, and a few visitors.
+    """Return a history whose identifiers hang together: a kiosk, a chain, and visitors of two events.
 
-    A third shares the mail of a kiosk, a third is a chain of which each link is seen twice, and the
-    rest are visitors of two events.
+    A third shares the mail of a kiosk; a third is one chain, in which each cookie is seen with the mail
+    before it and with the next one.
     """
     rows = []
     for number in range(events):
         kind, place = number % 3, number // 3
-        cookies = (f"k{place % 900}", f"l{place}", f"v{place // 2}")
-        mails = ("kiosk@", f"l{place // 2}@" if place % 2 else f"l{(place + 1) // 2}@", None)
-        rows.append(
-            {NUMBER: number, "time": number, "cookie": cookies[kind], "mail": mails[kind], "page": "/1"}
-        )
-    chain = [{**row, "cookie": f"l{int(row['cookie'][1:]) // 2 * 2}"} for row in rows[1::3]]
-    return pl.DataFrame(sorted([*rows[0::3], *chain, *rows[2::3]], key=lambda row: row[NUMBER]))
+        cookie = (f"k{place % 900}", f"l{place // 2}", f"v{place // 2}")[kind]
+        mail = ("kiosk@", f"l{(place + 1) // 2}@", None)[kind]
+        rows.append({NUMBER: number, "time": number, "cookie": cookie, "mail": mail, "page": "/1"})
+    return pl.DataFrame(rows)
 
 
 def alone(frame: pl.DataFrame, rows: Any = ROWS, **asked: Any) -> Results:

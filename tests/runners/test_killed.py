@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.filterwarnings("ignore")  # pyspark's own, at every call
 
 
-def test_python_workers(spark: Any, tmp_path: Path) -> None:
+def test_python_workers(slow: None, spark: Any, tmp_path: Path) -> None:
     """In the middle of the replays, and when their outcome lies on disk."""
     from .killed import survived
 
