@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +21,12 @@ import reactor
 from reactor import ReactorError, simulate
 from reactor.cli.app import main
 from reactor.frames.writing import write_frame
-from reactor.replay import Options, bucket, pieced, worker
+from reactor.replay import Options, bucket, pieced
 from reactor.replay.pieced import PiecedReplay, sizes_of
 
 from .pieces import CUTS, EVENTS, JOINING, ROWS, assert_same, sizes, whole, write_lines
 from .shop import CONFIG, VIEWS, order, view
+from .split import Here, check
 
 SMALL = sizes(7, 3, 500)
 
@@ -41,24 +40,6 @@ def by_workers(events: Any, options: Options, rows: Any, cut: Any, workers: int)
         replay.close()
 
 
-class _Here:
-    """Workers that are this process: all that is handed over is written and read, nothing is started."""
-
-    def __init__(self, count: int, folder: Path) -> None:
-        self._folder = folder
-
-    def replay(self, buckets: int, hand_out: Callable[[int], None]) -> Iterator[int]:
-        """Replay the buckets, the last first."""
-        config, chosen = pickle.loads((self._folder / worker.JOB).read_bytes())
-        for number in reversed(range(buckets)):
-            hand_out(number)
-            worker.replay_bucket(self._folder, number, config, chosen)
-            yield number
-
-    def close(self) -> None:
-        """Nothing was started."""
-
-
 @given(EVENTS, ROWS, CUTS, st.sampled_from([(1, 1), (7, 3), (1000, 5)]), st.sampled_from(["rows", "file"]))
 @settings(max_examples=12)
 def test_what_is_handed_over_is_the_whole(
@@ -67,10 +48,16 @@ def test_what_is_handed_over_is_the_whole(
     """Would catch a value that changes on its way to another process or back, a row in another's place."""
     chosen = Options(table_column="table", audience="private", **cuts)
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(pieced, "Workers", _Here)
+        patch.setattr(pieced, "Workers", Here)
         source: Any = write_lines(Path(folder, "a.jsonl"), events) if form == "file" else events
         found = by_workers(source, chosen, rows, sizes(size[0], size[1], 500), 2)
         assert_same(whole(JOINING, source, chosen, rows), found, warnings=False)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_drawn_configs_in_parts(number: int) -> None:
+    """As the long search: configs of every kind, in pieces and handed over."""
+    assert check(f"parts/{number}", 1 + number % 2) == 3
 
 
 @pytest.mark.parametrize("workers", [2, 3])
