@@ -31,8 +31,9 @@ def is_wellformed(content: bytes, fields: int) -> bool:
     plain = np.ones(len(text), dtype=np.bool_)
     if b'"' in content:
         quotes = text == _QUOTE
-        # Odd inside quotes, the opening one included: a sum modulo 256 has the parity of the sum.
-        inside = (np.cumsum(quotes, dtype=np.uint8) & 1).astype(np.bool_)
+        # What lies between one quote and the next is in turn outside and inside, its first quote included.
+        bounds = np.concatenate([[0], np.flatnonzero(quotes), [len(text)]])
+        inside = np.repeat(np.arange(len(bounds) - 1) % 2 == 1, np.diff(bounds))
         if inside[-1] or not _quotes_are_tidy(text, quotes, inside):
             return False
         plain = ~inside
