@@ -23,7 +23,7 @@ from reactor.frames.rows import FrameRows, JsonRows
 from reactor.frames.tables import plain_table
 from reactor.payload import Audience
 from reactor.replay.batch import Batch
-from reactor.replay.bucket import replay_part
+from reactor.replay.bucket import part_of, replay_part
 from reactor.replay.components import Codes
 from reactor.replay.differences import differences
 from reactor.replay.history import Input, Part, require_columns, table_of
@@ -174,11 +174,8 @@ def gathered(scans: Iterable[Scan], configs: int) -> Scan:
     bounds = [[each.bounds[n] for each in every] for n in range(configs)]
     known = [[bound for bound in own if bound is not None] for own in bounds]
     limits = tuple((min(lo for lo, _ in own), max(hi for _, hi in own)) if own else None for own in known)
-    rows, columns = (
-        sum(each.rows for each in every),
-        frozenset[str]().union(*(each.columns for each in every)),
-    )
-    return Scan(rows, columns, firsts, counts, links, limits)
+    columns = frozenset[str]().union(*(each.columns for each in every))
+    return Scan(sum(each.rows for each in every), columns, firsts, counts, links, limits)
 
 
 def plan(job: Job, whole: Scan, batch: Batch | None, buckets: int) -> Plan:
@@ -265,26 +262,23 @@ def replay(
     """
     begun, cpu_begun = time.perf_counter(), time.process_time()
     config = job.configs[which]
-    inputs, numbers = [], [np.empty(0, dtype=np.int64)]
+    sources = []
     by_place: dict[int, list[Piece]] = {}
     for piece in pieces:
         by_place.setdefault(piece.place, []).append(piece)
-    start = 0
     for place in sorted(by_place):
         own = np.concatenate([np.frombuffer(piece.numbers, dtype=np.int64) for piece in by_place[place]])
         order = np.argsort(own, kind="stable")
         frame = pl.concat([unpacked(piece.rows) for piece in by_place[place]])[order]
-        inputs.append(_input(job, config, place, frame)._replace(start=start))
-        numbers.append(own[order])
-        start += frame.height
+        each = _input(job, config, place, frame)
+        sources.append((each.name, each.table, own[order], each.rows))
     batch = None if planned.batch is None else planned.batch.get(bucket) or None
-    every = np.concatenate(numbers)
-    part = Part(inputs, planned.ends_ms[which], every)
+    part, every = part_of(sources, planned.ends_ms[which])
     chosen = msgspec.structs.replace(job.options, strict=False)
-    results = replay_part(config, part, every, chosen, batch, **asked)
+    results = replay_part(config, part._replace(numbers=every), every, chosen, batch, **asked)
     took = {
         "bucket": bucket,
-        "rows": start,
+        "rows": len(every),
         "seconds": round(time.perf_counter() - begun, 3),
         "cpu_seconds": round(time.process_time() - cpu_begun, 3),
     }
