@@ -1,11 +1,11 @@
-"""Event files on the command line: `FILE` or `TABLE=FILE`."""
+"""Event files on the command line, `FILE` or `TABLE=FILE`, and what is asked of them."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reactor.cli.console import CommandError
 from reactor.cli.loading import require_file
@@ -39,6 +39,15 @@ def parse_input(text: str) -> Input:
     if not separator or not table or "/" in table or Path(text).exists():
         return Input(text, None)
     return Input(file, table)
+
+
+def asked_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what a command asks of a replay, wherever that runs: as `reactor.simulate` takes it."""
+    asked = {
+        name: getattr(arguments, name)
+        for name in ("table_column", "time", "audience", "since", "until", "strict", "engine")
+    }
+    return {"table": None if arguments.table_column else arguments.table, **asked}
 
 
 def parse_inputs(

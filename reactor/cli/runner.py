@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from reactor.cli.console import CommandError, count_of, on_terminal
-from reactor.cli.inputs import Input
+from reactor.cli.inputs import Input, asked_of
 from reactor.frames import need
 from reactor.spec import Config
 
@@ -126,14 +126,7 @@ def replayed(
         arguments.batch,
         lake.NUMBER,
         BUCKETS if arguments.buckets is None else arguments.buckets,
-        table=None if arguments.table_column else arguments.table,
-        table_column=arguments.table_column,
-        time=arguments.time,
-        audience=arguments.audience,
-        since=arguments.since,
-        until=arguments.until,
-        strict=arguments.strict,
-        engine=arguments.engine,
+        **asked_of(arguments),
     )
     return OnSpark(outcome, tables)
 

@@ -23,7 +23,7 @@ from reactor.cli.console import (
     say,
     warn,
 )
-from reactor.cli.inputs import HELP, Input, add_table, parse_inputs
+from reactor.cli.inputs import HELP, Input, add_table, asked_of, parse_inputs
 from reactor.cli.loading import (
     add_audience,
     add_config,
@@ -214,17 +214,7 @@ def _replay(
 
 def options_of(arguments: argparse.Namespace) -> Options:
     """Return the options of a replay that the arguments of `add_events` ask for."""
-    chosen = options(
-        table=None if arguments.table_column else arguments.table,
-        table_column=arguments.table_column,
-        time=arguments.time,
-        audience=arguments.audience,
-        since=arguments.since,
-        until=arguments.until,
-        limit=arguments.limit,
-        strict=arguments.strict,
-        engine=arguments.engine,
-    )
+    chosen = options(**asked_of(arguments), limit=arguments.limit)
     return msgspec.structs.replace(chosen, state=arguments.state)
 
 
